@@ -1,0 +1,11 @@
+# What `cmake --install` and `cpack` carry beside the programs.
+install(FILES ${CMAKE_SOURCE_DIR}/man/mlq-records.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME mlq)
+set(CPACK_PACKAGE_VENDOR "mlq")
+set(CPACK_PACKAGE_CONTACT "mlq maintainers <maintainers@example.org>")
+set(CPACK_DEBIAN_PACKAGE_SECTION science)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_STRIP_FILES ON)
+include(CPack)
