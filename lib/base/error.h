@@ -1,5 +1,5 @@
-// Errors. The library throws one type, mlq::Error; lib/cli is the one place that catches it, prints it and turns
-// its kind into the exit status.
+// Errors. The library throws one type, mlq::Error; lib/cli is the one place that catches it, prints it and
+// turns its kind into the exit status.
 #pragma once
 
 #include <fmt/format.h>
@@ -45,5 +45,11 @@ template <class... Args>
 Error environment_error(fmt::format_string<Args...> format, Args&&... args) {
   return Error(ExitKind::environment, fmt::format(format, std::forward<Args>(args)...));
 }
+
+// The reader of our output has gone (`... | head`). Not an error: the program ends quietly with status 0.
+class ClosedPipe : public std::runtime_error {
+ public:
+  ClosedPipe() : std::runtime_error("the reader closed the pipe") {}
+};
 
 }  // namespace mlq

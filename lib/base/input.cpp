@@ -1,0 +1,241 @@
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "lib/base/error.h"
+#include "lib/base/io.h"
+
+extern char** environ;
+
+namespace mlq {
+namespace {
+
+constexpr size_t kMagicBytes = 6;
+
+// A descriptor that closes itself.
+class Fd {
+ public:
+  explicit Fd(int fd = -1) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Fd() { reset(); }
+  void reset() {
+    if (fd_ > STDERR_FILENO) ::close(fd_);
+    fd_ = -1;
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+bool starts_with_bytes(std::string_view head, std::string_view magic) {
+  return head.substr(0, magic.size()) == magic;
+}
+
+// Feeds `head` and then the rest of `from` to `to`; runs on a thread beside the decompressor.
+void feed(const std::string& head, int from, Fd to) {
+  std::vector<char> buffer(head.begin(), head.end());
+  ssize_t n = static_cast<ssize_t>(buffer.size());
+  buffer.resize(std::max<size_t>(buffer.size(), 1 << 16));
+  while (n > 0) {
+    for (ssize_t done = 0; done < n;) {
+      const ssize_t w = ::write(to.get(), buffer.data() + done, static_cast<size_t>(n - done));
+      if (w < 0 && errno == EINTR) continue;
+      if (w < 0) return;  // the child has gone; its exit status tells
+      done += w;
+    }
+    do {
+      n = ::read(from, buffer.data(), buffer.size());
+    } while (n < 0 && errno == EINTR);
+  }
+}
+
+}  // namespace
+
+struct Input::State {
+  std::string name;
+  Fd fd;
+  const StopFlag* stop = nullptr;
+  bool interrupted = false;
+  bool ended = false;
+  std::string head;  // bytes read to recognise the compression, not handed out yet
+
+  struct FreeZstd {
+    void operator()(ZSTD_DStream* s) const { ZSTD_freeDStream(s); }
+  };
+  std::unique_ptr<ZSTD_DStream, FreeZstd> zstd;
+  std::vector<char> packed;
+  ZSTD_inBuffer packed_in{nullptr, 0, 0};
+  size_t frame_left = 0;  // what zstd wants to end its frame; 0 between frames
+
+  pid_t child = -1;
+  const char* child_program = "";
+  Fd source;  // what the feeder reads
+  std::jthread feeder;
+
+  ~State() {
+    fd.reset();  // closes the pipe first, so that child and feeder end
+    if (feeder.joinable()) feeder.join();
+    if (child > 0) ::waitpid(child, nullptr, 0);
+  }
+
+  size_t read_fd(char* out, size_t size) {
+    if (!head.empty()) {
+      const size_t n = std::min(size, head.size());
+      std::memcpy(out, head.data(), n);
+      head.erase(0, n);
+      return n;
+    }
+    for (;;) {
+      if (stop != nullptr && *stop) {
+        interrupted = true;
+        return 0;
+      }
+      const ssize_t n = ::read(fd.get(), out, size);
+      if (n >= 0) return static_cast<size_t>(n);
+      if (errno == EISDIR) throw environment_error("{}: is a directory; name a file", name);
+      if (errno != EINTR) throw environment_error("{}: cannot read: {}", name, std::strerror(errno));
+    }
+  }
+
+  void read_head() {
+    char buffer[kMagicBytes];
+    std::string bytes;
+    while (bytes.size() < kMagicBytes) {
+      const size_t n = read_fd(buffer, kMagicBytes - bytes.size());
+      if (n == 0) break;
+      bytes.append(buffer, n);
+    }
+    head = std::move(bytes);
+  }
+
+  void start_zstd() {
+    zstd.reset(ZSTD_createDStream());
+    packed.resize(ZSTD_DStreamInSize());
+  }
+
+  void start_child(const char* program) {
+    int to_child[2];
+    int from_child[2];
+    if (::pipe2(to_child, O_CLOEXEC) != 0 || ::pipe2(from_child, O_CLOEXEC) != 0) {
+      throw environment_error("{}: cannot make a pipe: {}", name, std::strerror(errno));
+    }
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, to_child[0], STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, from_child[1], STDOUT_FILENO);
+    std::string argument0 = program;
+    std::string argument1 = "-dc";
+    char* argv[] = {argument0.data(), argument1.data(), nullptr};
+    const int error = posix_spawnp(&child, program, &actions, nullptr, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    ::close(to_child[0]);
+    ::close(from_child[1]);
+    if (error != 0) {
+      child = -1;
+      ::close(to_child[1]);
+      ::close(from_child[0]);
+      throw environment_error("{}: cannot run {}: {}; install it or decompress the file first", name, program,
+                              std::strerror(error));
+    }
+    child_program = program;
+    source = std::move(fd);
+    fd = Fd(from_child[0]);
+    feeder = std::jthread([bytes = std::exchange(head, {}), from = source.get(),
+                           to = Fd(to_child[1])]() mutable { feed(bytes, from, std::move(to)); });
+  }
+
+  void end_child() {
+    int status = 0;
+    ::waitpid(std::exchange(child, -1), &status, 0);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+      throw input_error("{}: {} -dc failed; the compressed data is damaged or cut", name, child_program);
+    }
+  }
+
+  size_t read_zstd(char* out, size_t size) {
+    ZSTD_outBuffer to{out, size, 0};
+    while (to.pos == 0) {
+      if (packed_in.pos == packed_in.size) {
+        const size_t n = read_fd(packed.data(), packed.size());
+        if (n == 0) {
+          if (frame_left != 0 && !interrupted) throw input_error("{}: the zstd data is cut", name);
+          return 0;
+        }
+        packed_in = {packed.data(), n, 0};
+      }
+      frame_left = ZSTD_decompressStream(zstd.get(), &to, &packed_in);
+      if (ZSTD_isError(frame_left)) {
+        throw input_error("{}: the zstd data is damaged: {}", name, ZSTD_getErrorName(frame_left));
+      }
+    }
+    return to.pos;
+  }
+};
+
+Input::Input(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Input::Input(Input&&) noexcept = default;
+Input& Input::operator=(Input&&) noexcept = default;
+Input::~Input() = default;
+
+Input Input::open(const std::string& path, const StopFlag* stop) {
+  auto state = std::make_unique<State>();
+  state->stop = stop;
+  if (path == "-") {
+    state->name = "standard input";
+    state->fd = Fd(STDIN_FILENO);
+  } else {
+    state->name = path;
+    state->fd = Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (state->fd.get() < 0) throw environment_error("{}: cannot open: {}", path, std::strerror(errno));
+  }
+  state->read_head();
+  if (starts_with_bytes(state->head, "\x28\xB5\x2F\xFD")) state->start_zstd();
+  if (starts_with_bytes(state->head, "\x1F\x8B")) state->start_child("gzip");
+  if (starts_with_bytes(state->head, std::string_view("\xFD\x37zXZ\0", 6))) state->start_child("xz");
+  return Input(std::move(state));
+}
+
+size_t Input::read(char* out, size_t size) {
+  State& s = *state_;
+  if (size == 0 || s.ended) return 0;
+  const size_t n = s.zstd ? s.read_zstd(out, size) : s.read_fd(out, size);
+  if (n == 0) {
+    s.ended = true;
+    if (s.child > 0 && !s.interrupted) s.end_child();
+  }
+  return n;
+}
+
+const std::string& Input::name() const { return state_->name; }
+bool Input::interrupted() const { return state_->interrupted; }
+
+std::string read_file(const std::string& path, size_t limit) {
+  Input input = Input::open(path);
+  std::string text;
+  constexpr size_t kStep = 1 << 16;
+  for (;;) {
+    const size_t had = text.size();
+    text.resize(had + kStep);
+    const size_t n = input.read(text.data() + had, kStep);
+    text.resize(had + n);
+    if (n == 0) return text;
+    if (text.size() > limit)
+      throw input_error("{}: larger than {} bytes; is it the right file?", path, limit);
+  }
+}
+
+}  // namespace mlq
