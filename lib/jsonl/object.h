@@ -1,0 +1,85 @@
+// One line of JSON Lines as a flat object. Hides simdjson.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mlq::jsonl {
+
+enum class Kind : uint8_t { null, boolean, signed_integer, unsigned_integer, real, string, array, object };
+
+// A value of a member. Views live as long as the parser's current line.
+struct Value {
+  Kind kind = Kind::null;
+  union {
+    bool boolean;
+    int64_t signed_integer;     // every integer that fits
+    uint64_t unsigned_integer;  // only integers past 2^63-1
+    double real;
+  };
+  std::string_view text;         // string: its content, unescaped; else empty
+  const void* nested = nullptr;  // array, object: for the functions below
+
+  // The number, if it is an integer in range; 1e3 and 1000.0 count as integers, since some writers print them
+  // so.
+  std::optional<int64_t> as_int64() const;
+  std::optional<uint64_t> as_uint64() const;
+  std::optional<double> as_double() const;
+};
+
+struct Member {
+  std::string_view key;
+  Value value;
+};
+
+// Parses objects, one at a time; reuses its memory. Not thread-safe; movable.
+class ObjectParser {
+ public:
+  ObjectParser();
+  ObjectParser(ObjectParser&&) noexcept;
+  ObjectParser& operator=(ObjectParser&&) noexcept;
+  ~ObjectParser();
+
+  // `line` must have kLinePadding readable bytes behind it (LineReader's lines have). Returns false for a
+  // line that is not one JSON object in UTF-8; then error() says what is wrong. Duplicate keys are kept, in
+  // order.
+  bool parse(std::string_view line);
+  std::span<const Member> members() const { return members_; }
+  const Value* find(std::string_view key) const;
+  const std::string& error() const { return error_; }
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+  std::vector<Member> members_;
+  std::string error_;
+};
+
+// As ObjectParser::parse, for text without padding (it is copied).
+class OwnedObject {
+ public:
+  explicit OwnedObject(std::string_view text);
+  bool ok() const { return ok_; }
+  ObjectParser& parser() { return parser_; }
+
+ private:
+  std::string text_;
+  ObjectParser parser_;
+  bool ok_;
+};
+
+// The JSON text of an array or object, minified.
+std::string json_text(const Value& nested);
+// The elements of an array of unsigned integers, appended to `out`; false if the value is anything else.
+bool read_uint64_array(const Value& value, std::vector<uint64_t>& out);
+// The elements of an array of strings, appended to `out`; false if the value is anything else.
+bool read_string_array(const Value& value, std::vector<std::string>& out);
+// The elements of an array of arrays of numbers, row by row; false if the value is anything else.
+bool read_matrix(const Value& value, std::vector<std::vector<double>>& out);
+
+}  // namespace mlq::jsonl
