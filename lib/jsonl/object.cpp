@@ -58,7 +58,6 @@ std::string describe(simdjson::error_code error) {
     case simdjson::EMPTY:
       return "empty";
     case simdjson::NUMBER_ERROR:
-    case simdjson::BIGINT_ERROR:
       return "damaged JSON: a number is malformed or out of range";
     case simdjson::UNCLOSED_STRING:
       return "damaged JSON: a string is not closed";
