@@ -1,0 +1,31 @@
+// What is at the ends of a program: its standard streams, as file descriptors, and what they can show.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace mlq::cli {
+
+// The three standard streams and what was found out about them. The default value says nothing is a terminal.
+struct Terminal {
+  int in = 0;
+  int out = 1;
+  int err = 2;
+  bool in_is_terminal = false;
+  bool err_is_terminal = false;
+  bool colour = false;  // standard error may be coloured: a terminal, and no NO_COLOR
+  bool utf8 = false;    // the locale's text is UTF-8
+  int out_width = 80;   // columns for help on `out`: the terminal's, within 80 and 100; 80 if it is none
+  int err_width = 80;
+
+  // Looks at the descriptors and the environment.
+  static Terminal look(int in = 0, int out = 1, int err = 2);
+};
+
+// Writes all of `text`. Throws ClosedPipe if the reader has gone, else an environment Error that names
+// `name`.
+void write_all(int fd, std::string_view text, std::string_view name);
+// The same for standard error, where a failure has nobody to be told to.
+void write_error(int fd, std::string_view text) noexcept;
+
+}  // namespace mlq::cli
