@@ -1,0 +1,112 @@
+#include "lib/records/codec.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+
+namespace mlq::records::detail {
+
+void append(jsonl::Buffer& out, const std::vector<uint64_t>& v) {
+  out.raw('[');
+  for (size_t i = 0; i < v.size(); ++i) {
+    if (i > 0) out.raw(',');
+    out.integer(v[i]);
+  }
+  out.raw(']');
+}
+
+void append(jsonl::Buffer& out, const std::vector<std::string>& v) {
+  out.raw('[');
+  for (size_t i = 0; i < v.size(); ++i) {
+    if (i > 0) out.raw(',');
+    out.string(v[i]);
+  }
+  out.raw(']');
+}
+
+bool assign(const jsonl::Value& value, int64_t& out) {
+  const auto number = value.as_int64();
+  if (number) out = *number;
+  return number.has_value();
+}
+
+bool assign(const jsonl::Value& value, uint64_t& out) {
+  const auto number = value.as_uint64();
+  if (number) out = *number;
+  return number.has_value();
+}
+
+bool assign(const jsonl::Value& value, uint32_t& out) {
+  const auto number = value.as_uint64();
+  if (!number || *number > std::numeric_limits<uint32_t>::max()) return false;
+  out = static_cast<uint32_t>(*number);
+  return true;
+}
+
+bool assign(const jsonl::Value& value, double& out) {
+  if (value.kind == jsonl::Kind::null) {
+    out = std::numeric_limits<double>::quiet_NaN();
+    return true;
+  }
+  const auto number = value.as_double();
+  if (number) out = *number;
+  return number.has_value();
+}
+
+bool assign(const jsonl::Value& value, bool& out) {
+  if (value.kind != jsonl::Kind::boolean) return false;
+  out = value.boolean;
+  return true;
+}
+
+bool assign(const jsonl::Value& value, std::string& out) {
+  if (value.kind != jsonl::Kind::string) return false;
+  out = value.text;
+  return true;
+}
+
+bool assign(const jsonl::Value& value, std::vector<uint64_t>& out) {
+  return jsonl::read_uint64_array(value, out);
+}
+bool assign(const jsonl::Value& value, std::vector<std::string>& out) {
+  return jsonl::read_string_array(value, out);
+}
+
+bool assign(const jsonl::Value& value, RawJson& out) {
+  if (value.nested == nullptr) return false;
+  out.text = jsonl::json_text(value);
+  return true;
+}
+
+std::string wrong_value(std::string_view name, std::string_view wanted, const jsonl::Value& value) {
+  std::string got;
+  switch (value.kind) {
+    case jsonl::Kind::null:
+      got = "null";
+      break;
+    case jsonl::Kind::boolean:
+      got = value.boolean ? "true" : "false";
+      break;
+    case jsonl::Kind::signed_integer:
+      got = fmt::format("{}", value.signed_integer);
+      break;
+    case jsonl::Kind::unsigned_integer:
+      got = fmt::format("{}", value.unsigned_integer);
+      break;
+    case jsonl::Kind::real:
+      got = fmt::format("{}", value.real);
+      break;
+    case jsonl::Kind::string:
+      got = fmt::format("\"{}\"", value.text.substr(0, 40));
+      break;
+    case jsonl::Kind::array:
+      got = "an array";
+      break;
+    case jsonl::Kind::object:
+      got = "an object";
+      break;
+  }
+  return fmt::format("field \"{}\" is {}; it must be of type {}", name, got, wanted);
+}
+
+}  // namespace mlq::records::detail

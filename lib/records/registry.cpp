@@ -1,0 +1,35 @@
+#include "lib/records/registry.h"
+
+#include <array>
+#include <tuple>
+
+#include "lib/records/arrival.h"
+#include "lib/records/stream.h"
+#include "lib/records/trace.h"
+
+namespace mlq::records {
+namespace {
+
+template <class T>
+TypeInfo describe() {
+  TypeInfo info{Schema<T>::type, Schema<T>::summary, {}};
+  const auto add = [&]<class F>(const F& f) {
+    info.fields.push_back({F::name, type_name<typename F::Value>(), f.unit, F::required, f.text});
+  };
+  std::apply([&](const auto&... fields) { (add(fields), ...); }, Schema<T>::fields);
+  return info;
+}
+
+}  // namespace
+
+const std::vector<TypeInfo>& registry() {
+  static const std::vector<TypeInfo> types = {
+      describe<Run>(),       describe<End>(),       describe<Arrival>(), describe<Bin>(),
+      describe<RatePoint>(), describe<TraceStat>(), describe<Idc>(),     describe<Acf>(),
+      describe<Qq>(),        describe<Hist>(),      describe<Test>(),    describe<Verdict>(),
+      describe<Expected>(),
+  };
+  return types;
+}
+
+}  // namespace mlq::records

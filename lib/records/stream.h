@@ -1,0 +1,109 @@
+// The two records that every stream has: `run` first, `end` last.
+#pragma once
+
+#include "lib/records/schema.h"
+
+namespace mlq::records {
+
+// Raised when a field changes its meaning.
+constexpr uint32_t kSchemaVersion = 1;
+
+struct Run {
+  std::string tool;
+  std::string version;
+  uint32_t schema = kSchemaVersion;
+  std::vector<std::string> argv;
+  std::optional<uint64_t> seed;
+  std::optional<std::string> host;
+  std::optional<std::string> device;
+  std::optional<std::string> spec;
+  std::optional<uint32_t> algo;
+  std::optional<std::string> rng;
+  std::optional<std::string> conditioned;
+  std::optional<std::string> stages;
+  std::optional<int64_t> epoch_unix_ns;
+  std::optional<int64_t> resolution_ns;
+  std::optional<int64_t> tick_ns;
+  std::optional<uint32_t> prefix_block_tokens;
+  std::optional<std::string> source_name;
+  std::optional<std::string> source_license;
+  std::optional<std::string> source_xxh3;
+  std::optional<uint32_t> shard;
+  std::optional<uint32_t> shards;
+  std::optional<RawJson> inputs;
+};
+
+template <>
+struct Schema<Run> {
+  static constexpr std::string_view type = "run";
+  static constexpr std::string_view summary = "What made the stream; its first record.";
+  static constexpr auto fields = std::tuple{
+      field<"tool", &Run::tool>("", "Program that wrote the stream."),
+      field<"version", &Run::version>("", "Its version."),
+      field<"schema", &Run::schema>("", "Version of the records' meaning."),
+      field<"argv", &Run::argv>("", "Command line, word by word."),
+      field<"seed", &Run::seed>("", "Seed of the random draws."),
+      field<"host", &Run::host>("", "Name of the machine."),
+      field<"device", &Run::device>("", "Where the arithmetic ran: cpu, or the name of an accelerator."),
+      field<"spec", &Run::spec>(
+          "", "The process that was generated, in a form that --against and --source read."),
+      field<"algo", &Run::algo>(
+          "",
+          "Version of the sampling algorithms; the same spec, seed and algo give the same "
+          "bytes."),
+      field<"rng", &Run::rng>("", "Random number generator."),
+      field<"conditioned", &Run::conditioned>(
+          "",
+          "Whether duration and count were both fixed: exact (order statistics "
+          "of a Poisson process) or rescaled (any other gap law)."),
+      field<"stages", &Run::stages>("", "Transformations that were applied, in order."),
+      field<"epoch_unix_ns", &Run::epoch_unix_ns>("ns", "Absolute time of t_ns = 0, since 1970-01-01 UTC."),
+      field<"resolution_ns", &Run::resolution_ns>("ns", "Step in which the source's clock really moved."),
+      field<"tick_ns", &Run::tick_ns>("ns", "Greatest common divisor of the distances between times."),
+      field<"prefix_block_tokens", &Run::prefix_block_tokens>("tokens", "Tokens of one block in prefix_ids."),
+      field<"source_name", &Run::source_name>("", "Data set that the trace comes from."),
+      field<"source_license", &Run::source_license>("", "Its licence."),
+      field<"source_xxh3", &Run::source_xxh3>("", "XXH3-128 of the source's bytes, in hexadecimal."),
+      field<"shard", &Run::shard>("", "Which shard of the trace this is, from 0."),
+      field<"shards", &Run::shards>("", "How many shards there are."),
+      field<"inputs", &Run::inputs>("", "The run records of the streams that were read."),
+  };
+};
+
+struct End {
+  uint64_t count = 0;
+  std::optional<int64_t> duration_ns;
+  std::optional<std::string> trace_xxh3;
+  std::optional<uint64_t> bad_lines;
+  std::optional<uint64_t> bad_bytes;
+  std::optional<uint64_t> inversions;
+  std::optional<bool> interrupted;
+  std::optional<std::string> note;
+};
+
+template <>
+struct Schema<End> {
+  static constexpr std::string_view type = "end";
+  static constexpr std::string_view summary =
+      "Closes the stream; its last record. A stream with a run record and no end record was cut.";
+  static constexpr auto fields = std::tuple{
+      field<"count", &End::count>("", "Records between run and end; for a trace, its arrivals."),
+      field<"duration_ns", &End::duration_ns>(
+          "ns",
+          "Length of the trace: the time that was asked for or observed, at "
+          "least the last t_ns."),
+      field<"trace_xxh3", &End::trace_xxh3>(
+          "",
+          "Identity of the trace: XXH3-128, in hexadecimal, of its arrival lines "
+          "with one line feed after each."),
+      field<"bad_lines", &End::bad_lines>("",
+                                          "Lines of the source that could not be read and were passed over."),
+      field<"bad_bytes", &End::bad_bytes>("", "Bytes of the source that were no UTF-8 and became U+FFFD."),
+      field<"inversions", &End::inversions>("",
+                                            "Records of the source that came before an earlier one in time."),
+      field<"interrupted", &End::interrupted>("", "True if a signal ended the run early."),
+      field<"note", &End::note>("", "What else should be known."),
+  };
+};
+
+}  // namespace mlq::records

@@ -1,0 +1,80 @@
+#include "lib/records/writer.h"
+
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <new>
+
+namespace mlq::records {
+namespace {
+
+constexpr size_t kFlushAt = size_t{1} << 20;
+
+}  // namespace
+
+struct TraceHash::State {
+  XXH3_state_t* xxh = XXH3_createState();
+  ~State() { XXH3_freeState(xxh); }
+};
+
+TraceHash::TraceHash() : state_(std::make_unique<State>()) {
+  if (state_->xxh == nullptr) throw std::bad_alloc();
+  XXH3_128bits_reset(state_->xxh);
+}
+TraceHash::TraceHash(TraceHash&&) noexcept = default;
+TraceHash& TraceHash::operator=(TraceHash&&) noexcept = default;
+TraceHash::~TraceHash() = default;
+
+void TraceHash::update(std::string_view lines) {
+  XXH3_128bits_update(state_->xxh, lines.data(), lines.size());
+}
+
+std::string TraceHash::hex() const {
+  const XXH128_hash_t hash = XXH3_128bits_digest(state_->xxh);
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+Writer::Writer(Output output, bool provenance) : output_(std::move(output)), provenance_(provenance) {}
+
+void Writer::run(const Run& run) {
+  if (provenance_) write_record(buffer_, run);
+}
+
+void Writer::arrival_written(std::string_view line, int64_t t_ns) {
+  hash_.update(line);
+  trace_ = true;
+  last_t_ns_ = std::max(last_t_ns_, t_ns);
+}
+
+void Writer::arrival_lines(std::string_view lines, uint64_t count, int64_t last_t_ns) {
+  trace_ = true;
+  if (count == 0) return;
+  flush();
+  arrival_written(lines, last_t_ns);
+  count_ += count;
+  output_.write(lines);
+}
+
+void Writer::flush() {
+  if (buffer_.empty()) return;
+  output_.write(buffer_.view());
+  buffer_.clear();
+}
+
+void Writer::flush_if_full() {
+  if (buffer_.size() >= kFlushAt) flush();
+}
+
+void Writer::end(End end) {
+  end.count = count_;
+  if (trace_) {
+    end.duration_ns = std::max(end.duration_ns.value_or(0), last_t_ns_);
+    end.trace_xxh3 = hash_.hex();
+  }
+  if (provenance_) write_record(buffer_, end);
+  flush();
+  output_.close();
+}
+
+}  // namespace mlq::records
