@@ -107,9 +107,12 @@ ReadResult read_record(std::span<const jsonl::Member> members, T& record) {
     std::apply(
         [&](const auto&... fields) {
           uint64_t bit = 1;
-          ((taken = detail::take(fields, member, record, bit, seen, result.error), bit <<= 1,
-            taken != detail::Taken::no) ||
-           ...);
+          const auto try_field = [&](const auto& f) {
+            taken = detail::take(f, member, record, bit, seen, result.error);
+            bit <<= 1;
+            return taken != detail::Taken::no;
+          };
+          static_cast<void>((try_field(fields) || ...));
         },
         Schema<T>::fields);
     if (taken == detail::Taken::failed) {
