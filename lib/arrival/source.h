@@ -56,6 +56,9 @@ class FileSource : public Source {
   virtual bool numbered() const = 0;
 };
 
+// What `automatic` comes to for this file: memory or assume. For a file that is opened several times.
+SortMode settled_sort_mode(const std::string& path, const TraceOptions& options);
+
 // Opens a trace ("-" is standard input). Reads as far as its first record. Errors: those of records::Reader,
 // at open and in next(); at the end of a stream that was cut, an input Error unless allowed; disorder as
 // above. Memory: one record, or all arrivals if they must be sorted.
