@@ -55,7 +55,8 @@ class Context {
 
   void note(std::string_view message);    // not with -q
   void detail(std::string_view message);  // only with -v
-  void warn(std::string_view message);    // always
+  void warn(std::string_view message);    // always, with `warning: `
+  void error(std::string_view message);   // always; commands throw mlq::Error instead
   // The summary: text of several lines. Call it if wants_summary().
   void print(std::string_view lines);
 

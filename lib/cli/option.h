@@ -5,6 +5,7 @@
 
 #include <concepts>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,18 +35,18 @@ struct Choice {
 // the value ("" for a flag); it throws a usage Error whose message does not name the option: `--rate: ` is
 // put in front. Without the option, `set` gets the value of the variable `env`, if that is set and not empty.
 struct Option {
-  std::string name;             // long name without dashes: "rate"
-  char short_name = 0;          // 'j', or 0
-  std::string value;            // what stands for the value in the help: "RATE"; empty for a flag
-  std::string help;             // one sentence
-  std::string default_text;     // shown as (default: ...); empty: nothing is shown
-  std::string group;            // heading in help and man page
-  std::vector<Choice> choices;  // offered by completion
-  bool closed = true;           // only the choices are accepted (if there are any)
+  std::string name = {};             // long name without dashes: "rate"
+  char short_name = 0;               // 'j', or 0
+  std::string value = {};            // what stands for the value in the help: "RATE"; empty for a flag
+  std::string help = {};             // one sentence
+  std::string default_text = {};     // shown as (default: ...); empty: nothing is shown
+  std::string group = {};            // heading in help and man page
+  std::vector<Choice> choices = {};  // offered by completion
+  bool closed = true;                // only the choices are accepted (if there are any)
   Complete complete = Complete::none;
-  bool repeat = false;  // a value option that may be given several times; flags always may
-  std::string env;      // variable that gives the value when the option is not given: "MLQ_THREADS"
-  std::function<void(std::string_view)> set;
+  bool repeat = false;   // several times add up; a flag without it may be given again, to no effect
+  std::string env = {};  // of a value option: variable that gives the value when it is not given
+  std::function<void(std::string_view)> set = {};
 
   bool is_flag() const { return value.empty(); }
 
@@ -67,13 +68,13 @@ struct Option {
 // last may repeat. `set` as for an option; `NAME: ` is put in front of its message.
 struct Positional {
   enum class Arity { required, optional, one_or_more, any_number };
-  std::string name;  // "PROCESS", "FILE"
-  std::string help;  // one sentence
+  std::string name = {};  // "PROCESS", "FILE"
+  std::string help = {};  // one sentence
   Arity arity = Arity::required;
-  std::vector<Choice> choices;  // listed in the help with their texts, offered by completion
-  bool closed = true;           // only the choices are accepted (if there are any)
+  std::vector<Choice> choices = {};  // listed in the help with their texts, offered by completion
+  bool closed = true;                // only the choices are accepted (if there are any)
   Complete complete = Complete::none;
-  std::function<void(std::string_view)> set;
+  std::function<void(std::string_view)> set = {};
 
   bool is_required() const { return arity == Arity::required || arity == Arity::one_or_more; }
   bool repeats() const { return arity == Arity::one_or_more || arity == Arity::any_number; }
@@ -81,26 +82,26 @@ struct Positional {
 
 // A command line that works as it stands, and what it is good for.
 struct Example {
-  std::string command;
-  std::string what;
+  std::string command = {};
+  std::string what = {};
 };
 
 // The options that mean the same in every program. They are declared here once; a command says which it takes
-// and finds the values in Context::shared(). -q, -v, --progress, --no-progress, --summary and --help every
-// command has.
+// and finds the values in Context::shared(). -q, -v, --progress, --no-progress, --summary and --help
+// belong to every command.
 enum class Shared { output, threads, seed, strict, no_provenance, allow_truncated };
 
 // A command: either with commands below it, or with a run of its own.
 struct Command {
-  std::string name;         // "gen"; of a program's root: the program's name
-  std::string summary;      // one line, for lists
-  std::string description;  // paragraphs, separated by blank lines; plain text
-  std::vector<Shared> shared;
-  std::vector<Option> options;
-  std::vector<Positional> positionals;
-  std::vector<Example> examples;  // the help ends with the first three, or with the program's
-  std::vector<Command> commands;
-  std::function<ExitKind(Context&)> run;
+  std::string name = {};         // "gen"; of a program's root: the program's name
+  std::string summary = {};      // one line, for lists
+  std::string description = {};  // paragraphs, separated by blank lines; plain text
+  std::vector<Shared> shared = {};
+  std::vector<Option> options = {};
+  std::vector<Positional> positionals = {};
+  std::vector<Example> examples = {};  // the help ends with the first three, or with the program's
+  std::vector<Command> commands = {};
+  std::function<ExitKind(Context&)> run = {};
 
   // Adds options under a heading; headings appear in the order of their first use.
   Command& add(const std::string& group, std::vector<Option> more);
@@ -108,10 +109,10 @@ struct Command {
 
 // A program. Its root has commands, or is itself the one command; the examples in its help are root.examples.
 struct Program {
-  std::string name;     // "mlq-loadgen"
-  std::string version;  // "0.1.0"
-  std::string summary;  // one line
-  Command root;
+  std::string name = {};     // "mlq-loadgen"
+  std::string version = {};  // "0.1.0"
+  std::string summary = {};  // one line
+  Command root = {};
 };
 
 // Values that can be added to several times.
@@ -119,6 +120,34 @@ template <class T>
 inline constexpr bool is_list = false;
 template <class T>
 inline constexpr bool is_list<std::vector<T>> = true;
+
+// What a target holds: T of T, std::optional<T> and std::vector<T>.
+template <class T>
+struct HeldBy {
+  using type = T;
+};
+template <class T>
+struct HeldBy<std::optional<T>> {
+  using type = T;
+};
+template <class T>
+struct HeldBy<std::vector<T>> {
+  using type = T;
+};
+
+// `value` as a Target; a usage Error if it is an integer that a Target cannot hold.
+template <class Target, class Value>
+Target converted(Value&& value) {
+  using V = std::remove_cvref_t<Value>;
+  if constexpr (std::is_integral_v<Target> && std::is_integral_v<V> && !std::is_same_v<V, bool> &&
+                !std::is_same_v<Target, bool>) {
+    if (!std::in_range<Target>(value))
+      throw usage_error("{} does not fit; the largest is {}", value, std::numeric_limits<Target>::max());
+    return static_cast<Target>(value);
+  } else {
+    return std::forward<Value>(value);
+  }
+}
 
 // An option whose value `parse` (such as mlq::parse_duration) turns into T. The target is a T, a
 // std::optional<T>, or a std::vector<T>, which makes the option repeatable. It must outlive the parse.
@@ -130,12 +159,11 @@ Option value_option(std::string name, std::string value, std::string help, Targe
   option.help = std::move(help);
   option.repeat = is_list<Target>;
   option.set = [&target, parse = std::move(parse)](std::string_view text) {
+    auto parsed = converted<typename HeldBy<Target>::type>(parse(text));
     if constexpr (is_list<Target>) {
-      target.push_back(parse(text));
-    } else if constexpr (std::is_enum_v<Target> || std::is_class_v<Target>) {
-      target = parse(text);
+      target.push_back(std::move(parsed));
     } else {
-      target = static_cast<Target>(parse(text));
+      target = std::move(parsed);
     }
   };
   return option;

@@ -16,7 +16,7 @@ struct Terminal {
   bool colour = false;  // standard error may be coloured: a terminal, and no NO_COLOR
   bool utf8 = false;    // the locale's text is UTF-8
   int out_width = 80;   // columns for help on `out`: the terminal's, within 80 and 100; 80 if it is none
-  int err_width = 80;
+  int err_width = 80;   // columns of `err`: the terminal's, or 80
 
   // Looks at the descriptors and the environment.
   static Terminal look(int in = 0, int out = 1, int err = 2);

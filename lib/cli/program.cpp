@@ -1,0 +1,237 @@
+#include "lib/cli/program.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <new>
+
+#include "lib/base/io.h"
+#include "lib/cli/generate.h"
+#include "lib/cli/parser.h"
+#include "lib/cli/table_rows.h"
+#include "lib/cli/text.h"
+#include "lib/records/registry.h"
+
+namespace mlq::cli {
+namespace {
+
+constexpr std::string_view kStandardOutput = "standard output";
+
+StopFlag process_stop;
+
+void on_signal(int signal);
+
+// Lets the next signal kill, where it is ours to say (an ignored SIGINT stays ignored).
+void give_up_handlers() {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    struct sigaction now {};
+    if (sigaction(signal, nullptr, &now) != 0 || now.sa_handler != on_signal) continue;
+    now.sa_handler = SIG_DFL;
+    sigaction(signal, &now, nullptr);
+  }
+}
+
+void on_signal(int signal) {
+  process_stop.request(signal);
+  give_up_handlers();
+}
+
+// SIGPIPE ignored, SIGINT and SIGTERM to the stop flag, for as long as it lives.
+class SignalScope {
+ public:
+  SignalScope() {
+    process_stop.request(0);
+    change(SIGPIPE, SIG_IGN, old_pipe_);
+    take(SIGINT, old_interrupt_);
+    take(SIGTERM, old_terminate_);
+  }
+  ~SignalScope() {
+    sigaction(SIGPIPE, &old_pipe_, nullptr);
+    sigaction(SIGINT, &old_interrupt_, nullptr);
+    sigaction(SIGTERM, &old_terminate_, nullptr);
+  }
+  SignalScope(const SignalScope&) = delete;
+  SignalScope& operator=(const SignalScope&) = delete;
+
+ private:
+  // No SA_RESTART: a read that waits must return and look at the flag.
+  static void change(int signal, void (*handler)(int), struct sigaction& old) {
+    struct sigaction action {};
+    action.sa_handler = handler;
+    sigemptyset(&action.sa_mask);
+    sigaction(signal, &action, &old);
+  }
+  // A program started with the signal ignored (nohup, a shell's background job) keeps it so.
+  static void take(int signal, struct sigaction& old) {
+    sigaction(signal, nullptr, &old);
+    if (old.sa_handler != SIG_IGN) change(signal, on_signal, old);
+  }
+
+  struct sigaction old_pipe_ {};
+  struct sigaction old_interrupt_ {};
+  struct sigaction old_terminate_ {};
+};
+
+Option generate_row() {
+  Option option;
+  option.name = "generate";
+  option.value = "WHAT";
+  option.choices = {"man", "records", "bash", "zsh", "fish"};
+  option.set = [](std::string_view) {};
+  return option;
+}
+
+bool has_usual_arguments(const Command& command) {
+  return !command.commands.empty() || !command.positionals.empty();
+}
+
+// One call of run_main. Its steps return the exit status.
+class Invocation {
+ public:
+  Invocation(const Program& program, int argc, const char* const* argv, const Terminal& terminal)
+      : program_(program),
+        terminal_(terminal),
+        args_(argv + std::min(argc, 1), argv + argc),
+        context_(program, {argv, argv + argc}, terminal, process_stop),
+        path_{&program.root} {}
+
+  int run();
+
+ private:
+  int dispatch();
+  int run_group();
+  int run_command();
+  bool answered(const Parsed& parsed);
+  void generate(std::string_view what);
+  void print(std::string_view text) { write_all(terminal_.out, text, kStandardOutput); }
+  int fail(ExitKind kind, const std::string& message);
+  int fail_of_ours(std::string_view what);
+  std::vector<Option> rows();
+
+  const Program& program_;
+  const Terminal terminal_;
+  std::vector<std::string> args_;  // what is left of the command line
+  Context context_;
+  CommandPath path_;
+};
+
+int Invocation::run() {
+  try {
+    const int status = dispatch();
+    return process_stop ? 128 + process_stop.signal() : status;
+  } catch (const Error& error) {
+    if (error.kind() == ExitKind::bug) return fail_of_ours(error.what());
+    return fail(error.kind(), error.what());
+  } catch (const ClosedPipe&) {
+    return process_stop ? 128 + process_stop.signal() : static_cast<int>(ExitKind::done);
+  } catch (const std::bad_alloc&) {
+    return fail(ExitKind::environment, "out of memory");
+  } catch (const std::exception& error) {
+    return fail_of_ours(error.what());
+  }
+}
+
+int Invocation::dispatch() {
+  if (args_.empty() && terminal_.in_is_terminal && has_usual_arguments(*path_.back())) {
+    write_error(terminal_.err,
+                brief_help(program_, path_, static_cast<size_t>(std::max(40, terminal_.err_width))));
+    return static_cast<int>(ExitKind::usage);
+  }
+  return path_.back()->commands.empty() ? run_command() : run_group();
+}
+
+std::vector<Option> Invocation::rows() {
+  std::vector<Option> rows = rows_of(path_, context_.shared());
+  if (is_root(path_)) rows.push_back(generate_row());
+  return rows;
+}
+
+int Invocation::run_group() {
+  const Command& group = *path_.back();
+  const std::vector<Option> options = rows();
+  const Parsed parsed = parse_options(options, args_, OptionsStand::before_words);
+  if (answered(parsed)) return static_cast<int>(ExitKind::done);
+  std::vector<Choice> names;
+  for (const Command& command : group.commands) names.emplace_back(command.name);
+  if (parsed.words.empty()) {
+    throw usage_error("a command is missing: one of {}; see {} --help", join(choice_names(names), ", "),
+                      full_name(path_));
+  }
+  for (const Command& command : group.commands) {
+    if (command.name != parsed.words.front()) continue;
+    path_.push_back(&command);
+    args_.assign(parsed.words.begin() + 1, parsed.words.end());
+    return dispatch();
+  }
+  throw usage_error("command {}", not_among(parsed.words.front(), names));
+}
+
+int Invocation::run_command() {
+  const Command& command = *path_.back();
+  const std::vector<Option> options = rows();
+  const Parsed parsed = parse_options(options, args_, OptionsStand::anywhere);
+  if (answered(parsed)) return static_cast<int>(ExitKind::done);
+  assign_options(options, parsed, [](const char* name) -> const char* { return std::getenv(name); });
+  assign_positionals(command.positionals, parsed.words);
+  return static_cast<int>(command.run(context_));
+}
+
+// --help, --version and --generate, which leave nothing else to do.
+bool Invocation::answered(const Parsed& parsed) {
+  for (const auto& [option, value] : parsed.given) {
+    if (option->name == "help") {
+      print(help_text(program_, path_, static_cast<size_t>(terminal_.out_width)));
+      return true;
+    }
+    if (is_root(path_) && option->name == "version") {
+      print(program_.name + ' ' + program_.version + '\n');
+      return true;
+    }
+    if (is_root(path_) && option->name == "generate") {
+      generate(value);
+      return true;
+    }
+  }
+  return false;
+}
+
+void Invocation::generate(std::string_view what) {
+  if (what == "bash") return print(bash_completion(program_));
+  if (what == "zsh") return print(zsh_completion(program_));
+  if (what == "fish") return print(fish_completion(program_));
+  if (what == "man") return print(man_page(program_, read_file("-")));
+  if (what == "records") return print(records_page(program_, records::registry(), read_file("-")));
+  throw usage_error("--generate: {}", not_among(what, generate_row().choices));
+}
+
+int Invocation::fail(ExitKind kind, const std::string& message) {
+  std::string where;
+  if (kind == ExitKind::usage) {
+    for (size_t i = 1; i < path_.size(); ++i) where += path_[i]->name + ": ";
+  }
+  context_.error(where + message);
+  return static_cast<int>(kind);
+}
+
+int Invocation::fail_of_ours(std::string_view what) {
+  std::vector<std::string> quoted;
+  for (const std::string& arg : context_.argv()) quoted.push_back(shell_quoted(arg));
+  context_.error(
+      fmt::format("{}\nthis is a fault of {} {}; please report it with the line above and this command:\n{}",
+                  what, program_.name, program_.version, join(quoted, " ")));
+  return static_cast<int>(ExitKind::bug);
+}
+
+}  // namespace
+
+int run_main(const Program& program, int argc, const char* const* argv) {
+  return run_main(program, argc, argv, Terminal::look());
+}
+
+int run_main(const Program& program, int argc, const char* const* argv, const Terminal& terminal) {
+  const SignalScope signals;
+  return Invocation(program, argc, argv, terminal).run();
+}
+
+}  // namespace mlq::cli

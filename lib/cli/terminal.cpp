@@ -1,0 +1,81 @@
+#include "lib/cli/terminal.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "lib/base/error.h"
+
+namespace mlq::cli {
+namespace {
+
+int terminal_columns(int fd) {
+  winsize size{};
+  if (ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
+  return size.ws_col;
+}
+
+bool is_set(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr && *value != '\0';
+}
+
+bool locale_is_utf8() {
+  for (const char* variable : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    if (!is_set(variable)) continue;
+    const std::string_view value = std::getenv(variable);
+    for (const std::string_view name : {"UTF-8", "utf-8", "utf8", "UTF8"}) {
+      if (value.find(name) != std::string_view::npos) return true;
+    }
+    return false;
+  }
+  return false;
+}
+
+}  // namespace
+
+Terminal Terminal::look(int in, int out, int err) {
+  Terminal terminal;
+  terminal.in = in;
+  terminal.out = out;
+  terminal.err = err;
+  terminal.in_is_terminal = isatty(in) != 0;
+  terminal.err_is_terminal = isatty(err) != 0;
+  const char* kind = std::getenv("TERM");
+  const bool dumb = kind != nullptr && std::string_view(kind) == "dumb";
+  terminal.colour = terminal.err_is_terminal && !dumb && !is_set("NO_COLOR");
+  terminal.utf8 = locale_is_utf8();
+  if (isatty(out) != 0) terminal.out_width = std::clamp(terminal_columns(out), 80, 100);
+  if (terminal.err_is_terminal) terminal.err_width = terminal_columns(err);
+  return terminal;
+}
+
+void write_all(int fd, std::string_view text, std::string_view name) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(fd, text.data(), text.size());
+    if (n >= 0) {
+      text.remove_prefix(static_cast<size_t>(n));
+    } else if (errno == EPIPE) {
+      throw ClosedPipe();
+    } else if (errno != EINTR) {
+      throw environment_error("{}: {}", name, std::strerror(errno));
+    }
+  }
+}
+
+void write_error(int fd, std::string_view text) noexcept {
+  while (!text.empty()) {
+    const ssize_t n = ::write(fd, text.data(), text.size());
+    if (n >= 0) {
+      text.remove_prefix(static_cast<size_t>(n));
+    } else if (errno != EINTR) {
+      return;
+    }
+  }
+}
+
+}  // namespace mlq::cli
