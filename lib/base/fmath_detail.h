@@ -49,6 +49,8 @@ inline double scale(double y, int k) {
 
 // e^(a.hi + a.lo) as a sum, relative error about 2^-56, for |a.hi + a.lo| <= 0.35.
 Sum exp_of_sum(Sum a);
+// ln x of a positive finite x, good to about 2^-65 of itself; hi has at most 45 bits.
+Sum log_sum(double x);
 // sin and cos of a.hi + a.lo, |a.hi + a.lo| <= pi/4.
 double sin_near_zero(Sum a);
 double cos_near_zero(Sum a);

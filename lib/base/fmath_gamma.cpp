@@ -72,11 +72,36 @@ double above_two(double y) {
   return 0.5 * y + p / q;
 }
 
+// a + b ln x, with the logarithm to more than a double.
+double plus_log(double a, double x, double b) {
+  const Sum l = log_sum(x);
+  const Sum s = exact_sum(b * l.hi, a);
+  return s.hi + (s.lo + b * l.lo);
+}
+
+// Stirling's series for x >= 8: (x - 1/2) (ln x - 1) + series.
+double stirling(double x) {
+  const double z = 1.0 / x;
+  const double series =
+      4.18938533204672725052e-01 + z * horner(z * z, 8.33333333333329678849e-02, -2.77777777728775536470e-03,
+                                              7.93650558643019558500e-04, -5.95187557450339963135e-04,
+                                              8.36339918996282139126e-04, -1.63092934096575273989e-03);
+  const Sum l = log_sum(x);
+  const Sum a = exact_sum(l.hi, -1.0);
+  // The product of the leading parts by halves: only their last, negligible part rounds.
+  const double b = x - 0.5;
+  const double a_hi = upper_half(a.hi), b_hi = upper_half(b);
+  const double product = a.hi * b;
+  const double missing =
+      ((a_hi * b_hi - product) + a_hi * (b - b_hi) + (a.hi - a_hi) * b_hi) + (a.hi - a_hi) * (b - b_hi);
+  return product + (missing + (a.lo + l.lo) * b + series);
+}
+
 double positive(double x) {
   if (x < 0x1p-70) return -log(x);
   if (x < 0.9) {  // by ln gamma(x) = ln gamma(x + 1) - ln x
-    if (x >= 0.7316) return below_two(1.0 - x) - log(x);
-    return (x >= 0.2316 ? beside_minimum(x - (minimum - 1.0)) : above_one(x)) - log(x);
+    if (x >= 0.7316) return plus_log(below_two(1.0 - x), x, -1.0);
+    return plus_log(x >= 0.2316 ? beside_minimum(x - (minimum - 1.0)) : above_one(x), x, -1.0);
   }
   if (x < 2.0) {
     if (x >= 1.7316) return below_two(2.0 - x);
@@ -87,17 +112,9 @@ double positive(double x) {
     const double y = x - whole;
     double product = 1.0;
     for (double factor = whole - 1.0; factor >= 2.0; factor -= 1.0) product *= y + factor;
-    return product == 1.0 ? above_two(y) : above_two(y) + log(product);
+    return product == 1.0 ? above_two(y) : plus_log(above_two(y), product, 1.0);
   }
-  if (x < 0x1p58) {  // Stirling
-    const double z = 1.0 / x;
-    const double series =
-        4.18938533204672725052e-01 +
-        z * horner(z * z, 8.33333333333329678849e-02, -2.77777777728775536470e-03, 7.93650558643019558500e-04,
-                   -5.95187557450339963135e-04, 8.36339918996282139126e-04, -1.63092934096575273989e-03);
-    return (x - 0.5) * (log(x) - 1.0) + series;
-  }
-  return x * (log(x) - 1.0);
+  return x < 2.556348e305 ? stirling(x) : infinity;
 }
 
 }  // namespace

@@ -26,6 +26,10 @@ Sum exp_of_sum(Sum a) {
 
 namespace {
 
+// ln 2 rounded, and in two parts of which the first has 24 bits.
+constexpr double ln2 = 6.93147180559945286227e-01, ln2_upper = 6.93147182464599609375e-01,
+                 ln2_lower = -1.90465429995776804525e-09;
+
 enum class Integer { no, odd, even };
 
 Integer integer_kind(double y) {
@@ -116,13 +120,16 @@ double exp2_of_sum(double hi, double lo) {
   const double k = (whole + round_shift) - round_shift;
   const double rest = hi - k;
   const double t = upper_half(rest + lo);
-  constexpr double ln2 = 6.93147180559945286227e-01, ln2_upper = 6.93147182464599609375e-01,
-                   ln2_lower = -1.90465429995776804525e-09;
   const Sum e = exp_of_sum({t * ln2_upper, (lo - (t - rest)) * ln2 + t * ln2_lower});
   return scale(e.hi, static_cast<int>(k));
 }
 
 }  // namespace
+
+Sum log_sum(double x) {
+  const Sum l = log2_sum(x);
+  return {l.hi * ln2_upper, l.hi * ln2_lower + l.lo * ln2};
+}
 
 double pow(double x, double y) {
   if (is_special(x, y)) return special_pow(x, y);
