@@ -1,8 +1,9 @@
 #include "lib/cli/program.h"
 
+#include <fcntl.h>
 #include <signal.h>
-#include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <new>
 
@@ -72,6 +73,15 @@ class SignalScope {
   struct sigaction old_interrupt_ {};
   struct sigaction old_terminate_ {};
 };
+
+// A file opened later must not become standard error because that was closed. The places are taken so that
+// reading and writing them still fails.
+void occupy_standard_streams() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+    (void)open("/dev/null", (fd == 0 ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+  }
+}
 
 Option generate_row() {
   Option option;
@@ -226,6 +236,7 @@ int Invocation::fail_of_ours(std::string_view what) {
 }  // namespace
 
 int run_main(const Program& program, int argc, const char* const* argv) {
+  occupy_standard_streams();
   return run_main(program, argc, argv, Terminal::look());
 }
 

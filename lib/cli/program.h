@@ -2,7 +2,7 @@
 // the exit status of the conventions.
 //
 //   0 done, or the reader of standard output has gone; 1 the answer is no; 2 usage; 3 input; 4 environment;
-//   5 a bug; 128+n ended by signal n after a clean stop
+//   5 a bug; 128+n ended by signal n after a clean stop (an Error on the way keeps its own status)
 //
 // The first SIGINT or SIGTERM sets the stop flag and interrupts a blocked system call (EINTR); a second one
 // kills. SIGPIPE is ignored, so writers get EPIPE: a program that starts another must reset it there.

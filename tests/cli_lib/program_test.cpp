@@ -136,6 +136,23 @@ TEST(Help, ToAClosedPipeIsZero) {
   close(ends[1]);
 }
 
+TEST(StandardStreams, ClosedOnesAreNotTakenByFilesOpenedLater) {
+  const auto open_a_file = [] {
+    close(1);
+    close(2);
+    ToyOptions options;
+    options.then = [](Context&) {
+      const int fd = open("/dev/null", O_WRONLY);
+      const bool writes_fail = write(1, "x", 1) < 0 && write(2, "x", 1) < 0;
+      return fd > 2 && writes_fail ? ExitKind::answer_no : ExitKind::done;
+    };
+    const Program program = toy_program(options);
+    const char* argv[] = {"toy", "make", "gamma"};
+    _exit(run_main(program, 3, argv));
+  };
+  EXPECT_EXIT(open_a_file(), testing::ExitedWithCode(1), "");
+}
+
 TEST(Context, MessagesBeginWithTheProgramAndGoByVerbosity) {
   const auto speak = [](Context& context) {
     context.note("note");
