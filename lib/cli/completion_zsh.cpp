@@ -9,7 +9,7 @@ namespace mlq::cli {
 namespace {
 
 std::string function_name(const CommandPath& path) {
-  std::string name = "_" + full_name(path);
+  std::string name = fmt::format("_{}", full_name(path));
   std::replace(name.begin(), name.end(), '-', '_');
   std::replace(name.begin(), name.end(), ' ', '_');
   return name;

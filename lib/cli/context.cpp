@@ -107,10 +107,10 @@ void Context::progress(const std::function<std::string()>& text) {
   if (now < next_progress_) return;
   next_progress_ =
       now + (on_terminal ? Clock::duration(kProgressEvery) : Clock::duration(kProgressEveryInLog));
-  const std::string line = program_.name + ": " + text();
+  const std::string line = fmt::format("{}: {}", program_.name, text());
   if (on_terminal) {
     const auto width = static_cast<size_t>(std::max(1, terminal_.err_width - 1));
-    write_error(terminal_.err, "\r" + std::string(first_columns(line, width)) + "\033[K");
+    write_error(terminal_.err, fmt::format("\r{}\033[K", first_columns(line, width)));
     progress_shown_ = true;
   } else {
     write_error(terminal_.err, line + '\n');

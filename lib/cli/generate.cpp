@@ -30,12 +30,6 @@ std::string option_remarks(const Option& option) {
   return remarks.empty() ? "" : '(' + join(remarks, "; ") + ')';
 }
 
-std::vector<std::string> choice_names(const std::vector<Choice>& choices) {
-  std::vector<std::string> names;
-  for (const Choice& choice : choices) names.push_back(choice.name);
-  return names;
-}
-
 const std::vector<Example>& examples_of(const Program& program, const Command& command) {
   return command.examples.empty() ? program.root.examples : command.examples;
 }

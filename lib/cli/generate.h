@@ -39,8 +39,6 @@ std::string fish_completion(const Program& program);
 std::string arguments_line(const Command& command);
 // "(default: 1; may be repeated; environment: MLQ_SEED)" and such, or "".
 std::string option_remarks(const Option& option);
-// The words of all that may be chosen.
-std::vector<std::string> choice_names(const std::vector<Choice>& choices);
 // The examples of a command, or of the program if it has none.
 const std::vector<Example>& examples_of(const Program& program, const Command& command);
 // Help for a shell's menu: the first sentence, without its full stop.

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <map>
 
+#include "lib/cli/table_rows.h"
 #include "lib/cli/text.h"
 
 namespace mlq::cli {
@@ -26,6 +27,7 @@ const Option* find_dashed(const std::vector<Option>& options, std::string_view a
 Error unknown_option(const std::vector<Option>& options, const std::string& arg) {
   const std::string name = arg.starts_with("--") ? arg.substr(0, arg.find('=')) : arg.substr(0, 2);
   std::vector<std::string> known;
+  known.reserve(options.size());
   for (const Option& option : options) known.push_back(dashed(option));
   const std::string near = name.starts_with("--") ? nearest(name, known) : "";
   if (near.empty()) return usage_error("unknown option \"{}\"; --help lists the options", name);
@@ -195,8 +197,7 @@ void assign_positionals(const std::vector<Positional>& positionals, const std::v
 }
 
 std::string not_among(std::string_view given, const std::vector<Choice>& words) {
-  std::vector<std::string> names;
-  for (const Choice& word : words) names.push_back(word.name);
+  const std::vector<std::string> names = choice_names(words);
   const std::string near = nearest(given, names);
   if (!near.empty()) return fmt::format("\"{}\" is unknown; did you mean \"{}\"?", given, near);
   return fmt::format("\"{}\" is unknown; it must be one of {}", given, join(names, ", "));

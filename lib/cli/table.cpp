@@ -49,7 +49,7 @@ std::string Table::text() const {
 
 std::string grouped(uint64_t number) {
   std::string out = std::to_string(number);
-  for (size_t at = out.size(); at > 3;) out.insert(at -= 3, ",");
+  for (size_t at = out.size(); at > 3;) out.insert(at -= 3, 1, ',');
   return out;
 }
 

@@ -84,6 +84,7 @@ Command& Command::add(const std::string& group, std::vector<Option> more) {
 
 std::vector<Option> shared_rows(const std::vector<Shared>& which, SharedOptions& target) {
   std::vector<Option> rows;
+  rows.reserve(which.size());
   for (const Shared one : which) rows.push_back(shared_row(one, target));
   return rows;
 }
@@ -145,6 +146,13 @@ std::vector<Option> rows_of(const CommandPath& path, SharedOptions& target) {
 std::vector<Option> rows_to_show(const CommandPath& path) {
   static SharedOptions unused;
   return rows_of(path, unused);
+}
+
+std::vector<std::string> choice_names(const std::vector<Choice>& choices) {
+  std::vector<std::string> names;
+  names.reserve(choices.size());
+  for (const Choice& choice : choices) names.push_back(choice.name);
+  return names;
 }
 
 std::vector<std::string> groups_of(const std::vector<Option>& options) {

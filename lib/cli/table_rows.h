@@ -31,6 +31,9 @@ std::vector<Option> rows_of(const CommandPath& path, SharedOptions& target);
 // The same for those who only read names and texts; set must not be called.
 std::vector<Option> rows_to_show(const CommandPath& path);
 
+// The words of all that may be chosen.
+std::vector<std::string> choice_names(const std::vector<Choice>& choices);
+
 // Headings in the order of their first use.
 std::vector<std::string> groups_of(const std::vector<Option>& options);
 

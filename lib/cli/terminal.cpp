@@ -19,17 +19,18 @@ int terminal_columns(int fd) {
   return size.ws_col;
 }
 
-bool is_set(const char* variable) {
-  const char* value = std::getenv(variable);
-  return value != nullptr && *value != '\0';
+// "" for a variable that is not set.
+std::string_view variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
 }
 
 bool locale_is_utf8() {
-  for (const char* variable : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-    if (!is_set(variable)) continue;
-    const std::string_view value = std::getenv(variable);
-    for (const std::string_view name : {"UTF-8", "utf-8", "utf8", "UTF8"}) {
-      if (value.find(name) != std::string_view::npos) return true;
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const std::string_view locale = variable(name);
+    if (locale.empty()) continue;
+    for (const std::string_view utf8 : {"UTF-8", "utf-8", "utf8", "UTF8"}) {
+      if (locale.find(utf8) != std::string_view::npos) return true;
     }
     return false;
   }
@@ -45,9 +46,7 @@ Terminal Terminal::look(int in, int out, int err) {
   terminal.err = err;
   terminal.in_is_terminal = isatty(in) != 0;
   terminal.err_is_terminal = isatty(err) != 0;
-  const char* kind = std::getenv("TERM");
-  const bool dumb = kind != nullptr && std::string_view(kind) == "dumb";
-  terminal.colour = terminal.err_is_terminal && !dumb && !is_set("NO_COLOR");
+  terminal.colour = terminal.err_is_terminal && variable("TERM") != "dumb" && variable("NO_COLOR").empty();
   terminal.utf8 = locale_is_utf8();
   if (isatty(out) != 0) terminal.out_width = std::clamp(terminal_columns(out), 80, 100);
   if (terminal.err_is_terminal) terminal.err_width = terminal_columns(err);

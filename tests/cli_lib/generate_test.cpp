@@ -130,7 +130,7 @@ TEST(ManPage, HoldsEveryOptionCommandAndExample) {
   for (const CommandPath& path : all_commands(program)) {
     for (const Option& option : rows_to_show(path)) {
       std::string name = "\\-\\-" + option.name;
-      for (size_t at = 4; (at = name.find('-', at)) != std::string::npos; at += 2) name.insert(at, "\\");
+      for (size_t at = 4; (at = name.find('-', at)) != std::string::npos; at += 2) name.insert(at, 1, '\\');
       EXPECT_TRUE(has_line_with(page, name)) << name;
     }
   }

@@ -59,12 +59,7 @@ TEST(Sparkline, OfNothingAndOfZerosIsEmptyOrBlank) {
 }
 
 TEST(Chart, HasAScaleAndEnds) {
-  Chart chart;
-  chart.width = 16;
-  chart.height = 2;
-  chart.unit = "/s";
-  chart.from = "0s";
-  chart.to = "4s";
+  Chart chart{.width = 16, .height = 2, .utf8 = true, .unit = "/s", .from = "0s", .to = "4s"};
   const double values[] = {0, 25, 50, 75, 100};
   EXPECT_EQ(chart.text(values),
             "100/s ┤   ▄█\n"
