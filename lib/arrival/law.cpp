@@ -63,8 +63,8 @@ class Exponential final : public Law {
   double sample(const Draws& draws) const override { return exponential(draws.at(0).a); }
   void fill(const RandomStream& random, uint64_t first, uint32_t stream,
             std::span<double> out) const override {
-    uniform_block(random.key(), first, 0, stream, out.data(), nullptr, out.size());
-    log_block(out.data(), out.data(), out.size());
+    fmath::uniform_block(random.key(), first, 0, stream, out.data(), nullptr, out.size());
+    fmath::log_block(out.data(), out.data(), out.size());
     for (double& x : out) x = -x;
   }
   double residual(const Draws& draws) const override { return sample(draws); }
@@ -111,13 +111,13 @@ void Gamma::fill(const RandomStream& random, uint64_t first, uint32_t stream, st
   std::array<double, kChunk> boost;
   for (size_t start = 0; start < out.size(); start += kChunk) {
     const size_t n = std::min(kChunk, out.size() - start);
-    uniform_block(random.key(), first + start, 0, stream, z.data(), u.data(), n);
-    normal_quantile_block(z.data(), z.data(), n);
+    fmath::uniform_block(random.key(), first + start, 0, stream, z.data(), u.data(), n);
+    fmath::normal_quantile_block(z.data(), z.data(), n);
     if (boosted_) {
-      uniform_block(random.key(), first + start, kExtraDraw, stream, boost.data(), nullptr, n);
-      log_block(boost.data(), boost.data(), n);
+      fmath::uniform_block(random.key(), first + start, kExtraDraw, stream, boost.data(), nullptr, n);
+      fmath::log_block(boost.data(), boost.data(), n);
       for (size_t k = 0; k < n; ++k) boost[k] = std::max(boost[k] / shape_, -700.0);
-      exp_block(boost.data(), boost.data(), n);
+      fmath::exp_block(boost.data(), boost.data(), n);
     }
     for (size_t k = 0; k < n; ++k) {
       double x = core_.attempt(z[k], u[k]);
@@ -137,10 +137,10 @@ class Weibull final : public Law {
   }
   void fill(const RandomStream& random, uint64_t first, uint32_t stream,
             std::span<double> out) const override {
-    uniform_block(random.key(), first, 0, stream, out.data(), nullptr, out.size());
-    log_block(out.data(), out.data(), out.size());
+    fmath::uniform_block(random.key(), first, 0, stream, out.data(), nullptr, out.size());
+    fmath::log_block(out.data(), out.data(), out.size());
     for (double& x : out) x = -x;
-    log_block(out.data(), out.data(), out.size());
+    fmath::log_block(out.data(), out.data(), out.size());
     for (double& x : out) x = fmath::exp(x / shape_) * scale_;
   }
   double residual(const Draws& draws) const override {
