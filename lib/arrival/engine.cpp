@@ -38,6 +38,8 @@ class Engine final : public TimeSource {
   void advance(u128 mass, u128 time);
   void note_piece(Block& block);
   void count_arrivals(Block& block);
+  bool is_inside(const Block::Slice& slice, const Block& block) const;
+  void place_constant(const Block::Slice& slice, Block& block) const;
 
   EngineParts parts_;
   const Limits limits_;
@@ -207,12 +209,37 @@ void Engine::sequence(Block& block) {
   count_arrivals(block);
 }
 
+// The commonest case, without a branch an arrival.
+void Engine::place_constant(const Block::Slice& slice, Block& block) const {
+  const u128 factor = slice.piece.ns_per_event;
+  const size_t had = block.times.size();
+  block.times.resize(had + slice.end - slice.begin);
+  int64_t* out = block.times.data() + had;
+  for (size_t k = slice.begin; k < slice.end; ++k) {
+    *out++ = static_cast<int64_t>(
+        (slice.time_start + fixed_multiply(block.masses[k] - slice.mass_start, factor)) >> 64);
+  }
+}
+
+// True if no product in the slice overflows and no arrival lies at the end of time or past the count.
+bool Engine::is_inside(const Block::Slice& slice, const Block& block) const {
+  if (slice.piece.shape != Piece::Shape::constant || parts_.batch || parts_.has_segments) return false;
+  if (limits_.count - std::min(limits_.count, block.first_i) < slice.end) return false;
+  const u128 time = piece_time(slice.piece, block.masses[slice.end - 1] - slice.mass_start);
+  return time >> 126 == 0 && slice.time_start + time < fixed_ns(limits_.end_ns());
+}
+
 void Engine::place(Block& block) const {
   block.times.clear();
   block.segments.clear();
   const int64_t end_ns = limits_.end_ns();
   uint64_t room = limits_.count - std::min(limits_.count, block.first_i);
   for (const Block::Slice& slice : block.slices) {
+    if (is_inside(slice, block)) {
+      place_constant(slice, block);
+      room -= slice.end - slice.begin;
+      continue;
+    }
     for (size_t k = slice.begin; k < slice.end; ++k) {
       const u128 time = piece_time(slice.piece, block.masses[k] - slice.mass_start);
       if (time == kFixedMax) return;
