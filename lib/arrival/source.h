@@ -22,7 +22,12 @@ class Source {
   virtual int64_t duration_ns() const = 0;
   // What is known of the whole trace: the fields of its run record that still hold. Known from the start.
   virtual const records::Run& about() const = 0;
+  // Says that a stream behind it was cut, once next() has returned false; empty if none was.
+  virtual std::string truncation() const = 0;
 };
+
+// Throws truncation() as an input Error unless the options allow it. To be called when the work is done.
+void refuse_truncation(const Source& source, const records::ReaderOptions& options);
 
 // What is done about arrivals that come before an earlier one.
 enum class SortMode {

@@ -11,8 +11,10 @@
 //   (lib/arrival/dequantise.h);
 //                                  without P, the run record's resolution_ns or what a first pass finds
 //
-// `i` is renumbered in order; an after_i whose request is gone is dropped, with its think_ns. Memory is O(1),
-// but for requests that others may wait for (16 bytes each, those with a conversation).
+// Where arrivals are dropped or joined, `i` is renumbered in order and after_i follows; an after_i whose
+// request is gone is dropped, with its think_ns. Memory is O(1), but for requests that others may wait for
+// (those with a conversation) and for the arrivals of one stamp under dequantise. A loop, and a dequantise
+// that must find P, read their input again; one that is no regular file is kept in a temporary file.
 #pragma once
 
 #include <cstdint>
@@ -24,42 +26,44 @@
 #include <variant>
 #include <vector>
 
+#include "lib/arrival/dequantise.h"
 #include "lib/arrival/source.h"
 #include "lib/base/units.h"
 #include "lib/records/writer.h"
 
 namespace mlq::arrival {
 
-struct ScaleRate {
+struct ScaleRateStage {
   Ratio factor;
 };
-struct Thin {
+struct ThinStage {
   Ratio keep;  // at most 1
 };
-struct Clip {
+struct ClipStage {
   std::optional<int64_t> from_ns;
   std::optional<int64_t> to_ns;
   bool keep_time = false;
 };
-struct Shift {
+struct ShiftStage {
   int64_t by_ns = 0;
 };
-struct Loop {  // one of them
+struct LoopStage {  // one of them
   std::optional<uint64_t> times;
   std::optional<int64_t> until_ns;
 };
-struct Splice {
+struct SpliceStage {
   std::vector<std::string> files;
 };
-struct Superpose {
+struct SuperposeStage {
   std::vector<std::string> files;
 };
-struct Dequantise {
-  std::string mode;
+struct DequantiseStage {
+  Dequantise mode = Dequantise::none;
   std::optional<int64_t> resolution_ns;
 };
 
-using Stage = std::variant<ScaleRate, Thin, Clip, Shift, Loop, Splice, Superpose, Dequantise>;
+using Stage = std::variant<ScaleRateStage, ThinStage, ClipStage, ShiftStage, LoopStage, SpliceStage,
+                           SuperposeStage, DequantiseStage>;
 
 // One stage from its text: words between spaces, file names with spaces in double or single quotes. A usage
 // Error that quotes the text and says what is expected.
