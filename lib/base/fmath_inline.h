@@ -89,4 +89,15 @@ MLQ_ALWAYS_INLINE double normal_quantile_central(double p) {
   return q * num / den;
 }
 
+// The same of 1 - exp(-r^2), r <= 5 (AS241, first tail; p from exp(-25) = 1.4e-11 to 0.075).
+MLQ_ALWAYS_INLINE double normal_quantile_tail(double r) {
+  const double t = r - 1.6;
+  return horner(t, 1.42343711074968357734e0, 4.63033784615654529590e0, 5.76949722146069140550e0,
+                3.64784832476320460504e0, 1.27045825245236838258e0, 2.41780725177450611770e-1,
+                2.27238449892691845833e-2, 7.74545014278341407640e-4) /
+         horner(t, 1.0, 2.05319162663775882187e0, 1.67638483018380384940e0, 6.89767334985100004550e-1,
+                1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4,
+                1.05075007164441684324e-9);
+}
+
 }  // namespace mlq::fmath

@@ -1,7 +1,8 @@
 // Random draws keyed by purpose and event, on Philox4x32-10 (kernels/philox.h).
 //
-// Every variate of every event can be drawn alone: the key says what it is for, the counter which event it belongs to.
-// So results do not depend on threads, shards or the order of work, and one purpose never disturbs another.
+// Every variate of every event can be drawn alone: the key says what it is for, the counter which event it
+// belongs to. So results do not depend on threads, shards or the order of work, and one purpose never
+// disturbs another.
 #pragma once
 
 #include <bit>
@@ -43,24 +44,33 @@ struct UniformPair {
   double a, b;  // each in (0, 1), never 0 or 1
 };
 
-// (x >> 12 + 1/2) * 2^-52, exact. Built from bits, so that a loop over it vectorises without an integer conversion.
+// (x >> 12 + 1/2) * 2^-52, exact. Built from bits, so that a loop over it vectorises without an integer
+// conversion.
 MLQ_HOST_DEVICE double uniform_from_bits(uint64_t x) {
   return (std::bit_cast<double>((x >> 12) | 0x3FF0000000000000u) - 1.0) + 0x1p-53;
+}
+
+// The uniforms of one event: counter (index, draw, stream) under `key`.
+MLQ_HOST_DEVICE UniformPair uniforms_at(PhiloxKey key, uint64_t index, uint32_t draw, uint32_t stream) {
+  const PhiloxCounter w =
+      philox4x32_10({static_cast<uint32_t>(index), static_cast<uint32_t>(index >> 32), draw, stream}, key);
+  return {uniform_from_bits((uint64_t{w.c1} << 32) | w.c0), uniform_from_bits((uint64_t{w.c3} << 32) | w.c2)};
 }
 
 // The draws of one purpose under one seed. A value type of 8 bytes; thread-safe.
 class RandomStream {
  public:
-  constexpr RandomStream(uint64_t seed, Purpose purpose) : key_(make_key(seed, static_cast<uint64_t>(purpose))) {}
+  constexpr RandomStream(uint64_t seed, Purpose purpose)
+      : key_(make_key(seed, static_cast<uint64_t>(purpose))) {}
 
-  // Draw `draw` of event `index` in stream `stream` (source of a superposition, client, component of a state).
+  // Draw `draw` of event `index` in stream `stream` (source of a superposition, client, component of a
+  // state).
   PhiloxCounter bits(uint64_t index, uint32_t draw = 0, uint32_t stream = 0) const {
-    return philox4x32_10(
-        {static_cast<uint32_t>(index), static_cast<uint32_t>(index >> 32), draw, stream}, key_);
+    return philox4x32_10({static_cast<uint32_t>(index), static_cast<uint32_t>(index >> 32), draw, stream},
+                         key_);
   }
   UniformPair uniforms(uint64_t index, uint32_t draw = 0, uint32_t stream = 0) const {
-    const PhiloxCounter w = bits(index, draw, stream);
-    return {uniform_from_bits((uint64_t{w.c1} << 32) | w.c0), uniform_from_bits((uint64_t{w.c3} << 32) | w.c2)};
+    return uniforms_at(key_, index, draw, stream);
   }
   double uniform(uint64_t index, uint32_t draw = 0, uint32_t stream = 0) const {
     return uniforms(index, draw, stream).a;
