@@ -73,6 +73,7 @@ struct Input::State {
   bool interrupted = false;
   bool ended = false;
   std::string head;  // bytes read to recognise the compression, not handed out yet
+  std::function<size_t(char*, size_t)> source_read;  // instead of `fd`
 
   struct FreeZstd {
     void operator()(ZSTD_DStream* s) const { ZSTD_freeDStream(s); }
@@ -104,6 +105,11 @@ struct Input::State {
       if (stop != nullptr && *stop) {
         interrupted = true;
         return 0;
+      }
+      if (source_read) {
+        const size_t n = source_read(out, size);
+        interrupted = n == 0 && stop != nullptr && *stop;
+        return n;
       }
       const ssize_t n = ::read(fd.get(), out, size);
       if (n >= 0) return static_cast<size_t>(n);
@@ -217,6 +223,23 @@ Input Input::open(const std::string& path, const StopFlag* stop) {
   if (starts_with_bytes(state->head, "\x1F\x8B")) state->start_child("gzip");
   if (starts_with_bytes(state->head, std::string_view("\xFD\x37zXZ\0", 6))) state->start_child("xz");
   return Input(std::move(state));
+}
+
+Input Input::from_source(std::string name, std::function<size_t(char*, size_t)> read, const StopFlag* stop) {
+  auto state = std::make_unique<State>();
+  state->name = std::move(name);
+  state->source_read = std::move(read);
+  state->stop = stop;
+  return Input(std::move(state));
+}
+
+Input Input::from_bytes(std::string name, std::string_view bytes) {
+  return from_source(std::move(name), [bytes](char* out, size_t size) mutable {
+    const size_t n = std::min(size, bytes.size());
+    std::copy_n(bytes.data(), n, out);
+    bytes.remove_prefix(n);
+    return n;
+  });
 }
 
 size_t Input::read(char* out, size_t size) {

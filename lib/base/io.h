@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,6 +19,11 @@ class Input {
   // Throws an environment Error if the file cannot be opened. `stop` (may be null) must outlive the Input:
   // when a signal interrupts a read and the flag is set, the input ends there.
   static Input open(const std::string& path, const StopFlag* stop = nullptr);
+  // Bytes that `read(out, size)` hands out as Input::read does, taken as they are. `stop` as above.
+  static Input from_source(std::string name, std::function<size_t(char*, size_t)> read,
+                           const StopFlag* stop = nullptr);
+  // `bytes`, which must outlive the Input, taken as they are.
+  static Input from_bytes(std::string name, std::string_view bytes);
   Input(Input&&) noexcept;
   Input& operator=(Input&&) noexcept;
   ~Input();
