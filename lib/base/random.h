@@ -86,6 +86,7 @@ class RandomStream {
 };
 
 // A seed as users write it: decimal or 0x hexadecimal up to 2^64-1; any other text is hashed by XXH3-64.
+// An empty text is a usage error.
 uint64_t parse_seed(std::string_view text);
 
 }  // namespace mlq

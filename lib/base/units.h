@@ -13,7 +13,7 @@ namespace mlq {
 struct Rate {
   uint64_t events = 0;
   uint64_t ns = 1;
-  double per_s() const { return static_cast<double>(events) / (static_cast<double>(ns) * 1e-9); }
+  double per_s() const { return static_cast<double>(events) * 1e9 / static_cast<double>(ns); }
   bool operator==(const Rate&) const = default;
 };
 
@@ -22,26 +22,32 @@ struct Ratio {
   uint64_t num = 0;
   uint64_t den = 1;
   double value() const { return static_cast<double>(num) / static_cast<double>(den); }
+  bool operator==(const Ratio&) const = default;
 };
 
-// `30s`, `1.5ms`, `12h`, `1h30m`, `250us`, `7d`; units ns us ms s m min h d. `0` needs no unit. Result in ns, exact;
-// a part of a nanosecond is refused.
+// A number is `3`, `0.5`, `.5` or `1e-3`: no sign, no blanks. Beyond 37 digits it is refused.
+
+// `30s`, `1.5ms`, `12h`, `1h30m`, `250us`, `7d`; units ns us ms s m min h d, larger before smaller. `0` needs
+// no unit. Result in ns, exact; a part of a nanosecond is refused.
 int64_t parse_duration(std::string_view text);
-// `200/s`, `14.3/s`, `50k/h`, `3/min`, `gap=70ms`. Zero is refused.
+// `200/s`, `14.3/s`, `50k/h`, `3/min`, `100/7s`, `gap=70ms`. Zero is refused.
 Rate parse_rate(std::string_view text);
 // The mean gap as a rate: one event per `text`.
 Rate parse_gap(std::string_view text);
 // `4k`, `2M`, `1e6`, `80000`: a count; k M G T are powers of 1000.
 uint64_t parse_count(std::string_view text);
-// `4k`, `2GiB`, `512`, `64MiB`, `1.5MB`: bytes; k M G T (with or without B) powers of 1000, Ki Mi Gi Ti of 1024.
+// `4k`, `2GiB`, `512`, `64MiB`, `1.5MB`: bytes; k M G T (with or without B) powers of 1000, Ki Mi Gi Ti of
+// 1024.
 uint64_t parse_size(std::string_view text);
 // `0.25`, `5%`, `3`, `1/3`: an exact non-negative ratio.
 Ratio parse_ratio(std::string_view text);
-// A finite double: `3`, `0.5`, `1e-3`, `5%`.
+// A finite double, correctly rounded: `3`, `-0.5`, `1e-3`, `5%`.
 double parse_double(std::string_view text);
 
-// Back to text, in a form that the parser above reads to the same value.
-std::string format_duration(int64_t ns);   // `1.5ms`, `90s`, `1h`
-std::string format_rate(const Rate& rate);  // `14.3/s`, or `gap=...` where that is exact and the other is not
+// Back to text that the parser above reads to the same value.
+// `1.5ms`, `90s`, `1h`; of a negative duration, which no parser reads, with a minus in front.
+std::string format_duration(int64_t ns);
+// `14.3/s`; where that is not exact in 9 decimals `gap=70ms`, `50000/h` or, always exact, `3/7ns`.
+std::string format_rate(const Rate& rate);
 
 }  // namespace mlq
