@@ -158,11 +158,18 @@ bool in_order(const std::string& path, const TraceOptions& options) {
 
 }  // namespace
 
-SortMode parse_sort_mode(std::string_view text) {
-  if (text == "auto") return SortMode::automatic;
-  if (text == "memory") return SortMode::memory;
-  if (text == "assume") return SortMode::assume;
-  throw usage_error("\"{}\" is no way to sort; expected auto, memory or assume", text);
+void complete_run(records::Run& run, const records::Run& about, const std::string& runs_json) {
+  const auto fill = [](auto& value, const auto& from) {
+    if (!value) value = from;
+  };
+  fill(run.epoch_unix_ns, about.epoch_unix_ns);
+  fill(run.resolution_ns, about.resolution_ns);
+  fill(run.tick_ns, about.tick_ns);
+  fill(run.prefix_block_tokens, about.prefix_block_tokens);
+  fill(run.source_name, about.source_name);
+  fill(run.source_license, about.source_license);
+  fill(run.source_xxh3, about.source_xxh3);
+  if (!runs_json.empty()) run.inputs = records::RawJson{"[" + runs_json + "]"};
 }
 
 SortMode settled_sort_mode(const std::string& path, const TraceOptions& options) {

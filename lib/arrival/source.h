@@ -36,9 +36,6 @@ enum class SortMode {
   assume,     // an input Error
 };
 
-// `auto`, `memory` or `assume`; a usage Error otherwise.
-SortMode parse_sort_mode(std::string_view text);
-
 struct TraceOptions {
   records::ReaderOptions reader;
   SortMode sort = SortMode::automatic;
@@ -60,6 +57,10 @@ class FileSource : public Source {
   // True if the first arrival has an `i` of its own.
   virtual bool numbered() const = 0;
 };
+
+// Completes the run record of a program that reads a trace: its history, and of `about` what the program
+// itself does not say (origin, resolution, source).
+void complete_run(records::Run& run, const records::Run& about, const std::string& runs_json);
 
 // What `automatic` comes to for this file: memory or assume. For a file that is opened several times.
 SortMode settled_sort_mode(const std::string& path, const TraceOptions& options);

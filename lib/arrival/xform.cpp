@@ -184,29 +184,14 @@ class Chain {
   std::map<size_t, int64_t> resolution_;
 };
 
-// What still holds of the inputs' run records, where the program itself says nothing.
-void complete(records::Run& run, const records::Run& about) {
-  const auto fill = [](auto& value, const auto& from) {
-    if (!value) value = from;
-  };
-  fill(run.epoch_unix_ns, about.epoch_unix_ns);
-  fill(run.resolution_ns, about.resolution_ns);
-  fill(run.tick_ns, about.tick_ns);
-  fill(run.prefix_block_tokens, about.prefix_block_tokens);
-  fill(run.source_name, about.source_name);
-  fill(run.source_license, about.source_license);
-  fill(run.source_xxh3, about.source_xxh3);
-}
-
 }  // namespace
 
 void run_xform(const std::vector<std::string>& stages, const std::string& file, const XformOptions& options,
                records::Run base, records::Writer& writer) {
   Chain chain(stages, file, options);
   const SourcePtr source = chain.open();
-  complete(base, source->about());
+  complete_run(base, source->about(), chain.runs_json());
   if (!stages.empty()) base.stages = chain.text();
-  if (!chain.runs_json().empty()) base.inputs = records::RawJson{"[" + chain.runs_json() + "]"};
   writer.run(base);
   writer.arrival_lines({}, 0, 0);  // a trace, even if it turns out empty
 
