@@ -16,14 +16,17 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 // Sums of d_t d_(t+k), k = 0 .. max_lag, by the power spectrum of the zero-padded series.
 std::vector<double> products_by_fft(const std::vector<double>& d, size_t max_lag) {
   const Fft fft(std::bit_ceil(d.size() + max_lag + 1));
-  std::vector<Complex> x(fft.size());
-  for (size_t t = 0; t < d.size(); ++t) x[t].re = d[t];
-  fft.forward(x);
-  for (Complex& c : x) c = {c.re * c.re + c.im * c.im, 0};
-  fft.inverse(x);
-  std::vector<double> products(max_lag + 1);
-  for (size_t k = 0; k <= max_lag; ++k) products[k] = x[k].re;
-  return products;
+  std::vector<double> re = d;
+  re.resize(fft.size());
+  std::vector<double> im(fft.size());
+  fft.forward(re, im);
+  for (size_t k = 0; k < re.size(); ++k) {
+    re[k] = re[k] * re[k] + im[k] * im[k];
+    im[k] = 0;
+  }
+  fft.inverse(re, im);
+  re.resize(max_lag + 1);
+  return re;
 }
 
 std::vector<double> products_directly(const std::vector<double>& d, size_t max_lag) {

@@ -12,9 +12,9 @@ namespace mlq::stats {
 namespace {
 
 // The first row of the circulant: gamma(0) .. gamma(m), then back down to gamma(1).
-std::vector<Complex> circulant_row(size_t m, double hurst) {
-  std::vector<Complex> row(2 * m);
-  for (size_t k = 0; k <= m; ++k) row[k].re = fgn_autocovariance(hurst, k);
+std::vector<double> circulant_row(size_t m, double hurst) {
+  std::vector<double> row(2 * m);
+  for (size_t k = 0; k <= m; ++k) row[k] = fgn_autocovariance(hurst, k);
   for (size_t k = 1; k < m; ++k) row[2 * m - k] = row[k];
   return row;
 }
@@ -47,23 +47,29 @@ std::vector<double> fgn(size_t n, double hurst, const RandomStream& random, uint
     throw usage_error("fractional Gaussian noise of {} steps; 1 to 2^22 can be made", n);
   const size_t m = std::bit_ceil(n);
   const Fft fft(2 * m);
-  std::vector<Complex> x = circulant_row(m, hurst);
-  fft.forward(x);  // the eigenvalues, real
+  std::vector<double> re = circulant_row(m, hurst);
+  std::vector<double> im(2 * m);
+  fft.forward(re, im);  // the eigenvalues, in re
   // Each becomes sqrt(eigenvalue / 2m) times a normal, complex and Hermitian so that the transform is real.
   const double scale = 1 / static_cast<double>(2 * m);
-  const auto amplitude = [&](size_t j) { return std::sqrt(std::max(0.0, x[j].re) * scale); };
-  x[0] = {amplitude(0) * normal(random, 0, stream), 0};
-  x[m] = {amplitude(m) * normal(random, m, stream), 0};
+  const auto amplitude = [&](size_t j) { return std::sqrt(std::max(0.0, re[j]) * scale); };
+  const auto set = [&](size_t j, double real, double imaginary) {
+    re[j] = real;
+    im[j] = imaginary;
+  };
+  set(0, amplitude(0) * normal(random, 0, stream), 0);
+  set(m, amplitude(m) * normal(random, m, stream), 0);
   for (size_t j = 1; j < m; ++j) {
     const UniformPair u = random.uniforms(j, 0, stream);
     const double half = amplitude(j) * 0.707106781186547524401;
-    x[j] = {half * fmath::normal_quantile(u.a), half * fmath::normal_quantile(u.b)};
-    x[2 * m - j] = {x[j].re, -x[j].im};
+    const double a = half * fmath::normal_quantile(u.a);
+    const double b = half * fmath::normal_quantile(u.b);
+    set(j, a, b);
+    set(2 * m - j, a, -b);
   }
-  fft.forward(x);
-  std::vector<double> noise(n);
-  for (size_t t = 0; t < n; ++t) noise[t] = x[t].re;
-  return noise;
+  fft.forward(re, im);
+  re.resize(n);
+  return re;
 }
 
 }  // namespace mlq::stats

@@ -18,13 +18,13 @@ constexpr double kLn2 = 0.693147180559945309417;
 // |X_j|^2 at the frequencies j = 1 .. m; the constant in front drops out of the estimator.
 std::vector<double> periodogram(std::span<const double> x, size_t m) {
   const Fft fft(x.size());
-  std::vector<Complex> spectrum(x.size());
+  std::vector<double> re(x.begin(), x.end());
+  std::vector<double> im(x.size());
   const double origin = x[0];
-  for (size_t t = 0; t < x.size(); ++t) spectrum[t].re = x[t] - origin;
-  fft.forward(spectrum);
+  for (double& v : re) v -= origin;
+  fft.forward(re, im);
   std::vector<double> power(m);
-  for (size_t j = 1; j <= m; ++j)
-    power[j - 1] = spectrum[j].re * spectrum[j].re + spectrum[j].im * spectrum[j].im;
+  for (size_t j = 1; j <= m; ++j) power[j - 1] = re[j] * re[j] + im[j] * im[j];
   return power;
 }
 
