@@ -1,4 +1,6 @@
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -46,22 +48,70 @@ bool starts_with_bytes(std::string_view head, std::string_view magic) {
   return head.substr(0, magic.size()) == magic;
 }
 
+// A pipe whose ends no child inherits by accident.
+struct Pipe {
+  Fd reader, writer;
+  static Pipe make(const std::string& name) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) {
+      throw environment_error("{}: cannot make a pipe: {}", name, std::strerror(errno));
+    }
+    return {Fd(ends[0]), Fd(ends[1])};
+  }
+};
+
+// Waits until `from` has bytes or is at its end; false if the other side of `quit` was closed meanwhile.
+bool wait_for_bytes(int from, int quit) {
+  pollfd ends[] = {{from, POLLIN, 0}, {quit, 0, 0}};
+  while (::poll(ends, 2, -1) < 0 && errno == EINTR) {
+  }
+  return ends[1].revents == 0;
+}
+
 // Feeds `head` and then the rest of `from` to `to`; runs on a thread beside the decompressor.
-void feed(const std::string& head, int from, Fd to) {
+void feed(const std::string& head, int from, Fd to, Fd quit) {
+  sigset_t all;
+  sigfillset(&all);  // SIGPIPE becomes an error here, and stop requests go to those who read
+  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
   std::vector<char> buffer(head.begin(), head.end());
   ssize_t n = static_cast<ssize_t>(buffer.size());
   buffer.resize(std::max<size_t>(buffer.size(), 1 << 16));
   while (n > 0) {
     for (ssize_t done = 0; done < n;) {
       const ssize_t w = ::write(to.get(), buffer.data() + done, static_cast<size_t>(n - done));
-      if (w < 0 && errno == EINTR) continue;
       if (w < 0) return;  // the child has gone; its exit status tells
       done += w;
     }
-    do {
-      n = ::read(from, buffer.data(), buffer.size());
-    } while (n < 0 && errno == EINTR);
+    if (!wait_for_bytes(from, quit.get())) return;
+    n = ::read(from, buffer.data(), buffer.size());
   }
+}
+
+// `program -dc` from `in` to `out`; returns its process. It must not inherit that we ignore SIGPIPE.
+pid_t spawn_decompressor(const std::string& name, const char* program, int in, int out) {
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t pipe_signal;
+  sigemptyset(&pipe_signal);
+  sigaddset(&pipe_signal, SIGPIPE);
+  posix_spawnattr_setsigdefault(&attributes, &pipe_signal);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+  std::string argument0 = program;
+  std::string argument1 = "-dc";
+  char* argv[] = {argument0.data(), argument1.data(), nullptr};
+  pid_t child = -1;
+  const int error = posix_spawnp(&child, program, &actions, &attributes, argv, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  if (error != 0) {
+    throw environment_error("{}: cannot run {}: {}; install it or decompress the file first", name, program,
+                            std::strerror(error));
+  }
+  return child;
 }
 
 }  // namespace
@@ -86,10 +136,12 @@ struct Input::State {
   pid_t child = -1;
   const char* child_program = "";
   Fd source;  // what the feeder reads
+  Fd quit;    // closed to end the feeder
   std::jthread feeder;
 
   ~State() {
     fd.reset();  // closes the pipe first, so that child and feeder end
+    quit.reset();
     if (feeder.joinable()) feeder.join();
     if (child > 0) ::waitpid(child, nullptr, 0);
   }
@@ -135,48 +187,25 @@ struct Input::State {
   }
 
   void start_child(const char* program) {
-    int to_child[2];
-    int from_child[2];
-    if (::pipe2(to_child, O_CLOEXEC) != 0 || ::pipe2(from_child, O_CLOEXEC) != 0) {
-      throw environment_error("{}: cannot make a pipe: {}", name, std::strerror(errno));
-    }
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, to_child[0], STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, from_child[1], STDOUT_FILENO);
-    std::string argument0 = program;
-    std::string argument1 = "-dc";
-    char* argv[] = {argument0.data(), argument1.data(), nullptr};
-    // The programs ignore SIGPIPE; a child that inherits that would complain about a reader that has gone.
-    posix_spawnattr_t attributes;
-    posix_spawnattr_init(&attributes);
-    sigset_t defaults;
-    sigemptyset(&defaults);
-    sigaddset(&defaults, SIGPIPE);
-    posix_spawnattr_setsigdefault(&attributes, &defaults);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-    const int error = posix_spawnp(&child, program, &actions, &attributes, argv, environ);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    ::close(to_child[0]);
-    ::close(from_child[1]);
-    if (error != 0) {
-      child = -1;
-      ::close(to_child[1]);
-      ::close(from_child[0]);
-      throw environment_error("{}: cannot run {}: {}; install it or decompress the file first", name, program,
-                              std::strerror(error));
-    }
+    Pipe to_child = Pipe::make(name);
+    Pipe from_child = Pipe::make(name);
+    Pipe quitting = Pipe::make(name);
+    child = spawn_decompressor(name, program, to_child.reader.get(), from_child.writer.get());
     child_program = program;
-    source = std::move(fd);
-    fd = Fd(from_child[0]);
-    feeder = std::jthread([bytes = std::exchange(head, {}), from = source.get(),
-                           to = Fd(to_child[1])]() mutable { feed(bytes, from, std::move(to)); });
+    source = std::exchange(fd, std::move(from_child.reader));
+    quit = std::move(quitting.writer);
+    feeder = std::jthread(
+        [bytes = std::exchange(head, {}), from = source.get(), to = std::move(to_child.writer),
+         end = std::move(quitting.reader)]() mutable { feed(bytes, from, std::move(to), std::move(end)); });
   }
 
   void end_child() {
     int status = 0;
     ::waitpid(std::exchange(child, -1), &status, 0);
+    if (stop != nullptr && *stop) {  // a signal from the keyboard ends the child too
+      interrupted = true;
+      return;
+    }
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
       throw input_error("{}: {} -dc failed; the compressed data is damaged or cut", name, child_program);
     }

@@ -27,6 +27,7 @@ class Buffer {
   void advance(size_t n) { size_ += n; }
 
   void raw(std::string_view text) {
+    if (text.empty()) return;
     std::memcpy(reserve(text.size()), text.data(), text.size());
     size_ += text.size();
   }

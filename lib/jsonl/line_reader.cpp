@@ -4,17 +4,12 @@
 #include <cstring>
 
 namespace mlq::jsonl {
-namespace {
 
-constexpr size_t kBlock = size_t{1} << 18;
-
-}  // namespace
-
-LineReader::LineReader(Input input, size_t max_line)
+LineReader::LineReader(Input input, size_t max_line, size_t block)
     : input_(std::move(input)),
       max_line_(max_line),
-      buffer_(std::make_unique_for_overwrite<char[]>(kBlock + kLinePadding)),
-      capacity_(kBlock) {
+      buffer_(std::make_unique_for_overwrite<char[]>(block + kLinePadding)),
+      capacity_(block) {
   std::memset(buffer_.get() + capacity_, 0, kLinePadding);
 }
 
@@ -42,26 +37,24 @@ bool LineReader::fill() {
   return n > 0;
 }
 
-bool LineReader::cut_line(Line& line, const char* newline) {
+void LineReader::cut_line(Line& line, const char* newline) {
   const char* start = buffer_.get() + begin_;
   const char* stop = newline != nullptr ? newline : buffer_.get() + end_;
   begin_ = static_cast<size_t>(stop - buffer_.get()) + (newline != nullptr ? 1 : 0);
-  scanned_ = begin_;
   size_t length = static_cast<size_t>(stop - start);
   if (length > 0 && start[length - 1] == '\r') --length;
   line.text = {start, length};
-  line.number = ++number_;
   line.terminated = newline != nullptr;
   line.too_long = length > max_line_;
-  if (number_ == 1 && line.text.starts_with("\xEF\xBB\xBF")) line.text.remove_prefix(3);
-  return true;
+  finish(line);
 }
 
 // Drops the rest of a line that is over the limit, keeping a beginning to quote.
-bool LineReader::skip_long_line(Line& line) {
-  constexpr size_t kKept = 80;
-  const size_t kept = std::min(kKept, end_ - begin_);
+void LineReader::skip_long_line(Line& line) {
+  const size_t kept =
+      std::min(kLongLineKept, max_line_);  // less than the buffer holds, so that there is room to read on
   line.terminated = false;
+  line.too_long = true;
   for (;;) {
     const size_t from = begin_ + kept;
     const void* newline = std::memchr(buffer_.get() + from, '\n', end_ - from);
@@ -82,23 +75,33 @@ bool LineReader::skip_long_line(Line& line) {
       break;
     }
   }
+  finish(line);
+}
+
+// What all lines have in common, whole or not.
+void LineReader::finish(Line& line) {
   scanned_ = begin_;
   line.number = ++number_;
-  line.too_long = true;
-  return true;
+  if (line.too_long) line.text = line.text.substr(0, std::min(kLongLineKept, max_line_));
+  if (number_ == 1 && line.text.starts_with("\xEF\xBB\xBF")) line.text.remove_prefix(3);
 }
 
 bool LineReader::next(Line& line) {
   for (;;) {
     const char* from = buffer_.get() + scanned_;
     if (const void* newline = end_ > scanned_ ? std::memchr(from, '\n', end_ - scanned_) : nullptr) {
-      return cut_line(line, static_cast<const char*>(newline));
+      cut_line(line, static_cast<const char*>(newline));
+      return true;
     }
     scanned_ = end_;
     if (!ended_ && fill()) continue;
-    if (!ended_) return skip_long_line(line);
-    if (begin_ == end_) return false;
-    return cut_line(line, nullptr);
+    if (!ended_) {
+      skip_long_line(line);
+      return true;
+    }
+    if (begin_ == end_ || input_.interrupted()) return false;
+    cut_line(line, nullptr);
+    return true;
   }
 }
 

@@ -2,9 +2,21 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 
 namespace mlq::records::detail {
+namespace {
+
+// Enough of a text to recognise it, cut between characters.
+std::string quoted_beginning(std::string_view text) {
+  size_t length = std::min<size_t>(text.size(), 40);
+  while (length < text.size() && length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80)
+    --length;
+  return fmt::format("\"{}{}\"", text.substr(0, length), length < text.size() ? "..." : "");
+}
+
+}  // namespace
 
 void append(jsonl::Buffer& out, const std::vector<uint64_t>& v) {
   out.raw('[');
@@ -97,7 +109,7 @@ std::string wrong_value(std::string_view name, std::string_view wanted, const js
       got = fmt::format("{}", value.real);
       break;
     case jsonl::Kind::string:
-      got = fmt::format("\"{}\"", value.text.substr(0, 40));
+      got = quoted_beginning(value.text);
       break;
     case jsonl::Kind::array:
       got = "an array";
