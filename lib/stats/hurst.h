@@ -41,7 +41,7 @@ HurstEstimate hurst_variance_time(std::span<const double> x);
 //
 // Of these two, with fewer than 4,096 values the blocks begin at 2 and 16 and end at n/8 and n/2. Their
 // interval: the series is cut into 8 parts, each is estimated alone, and the spread of these gives a standard
-// error of the mean (Student, 7 df). It covers chance, not bias.
+// error of the mean (Student, 7 df). It covers chance, not bias, and is NaN where a part is constant.
 HurstEstimate hurst_rescaled_range(std::span<const double> x);
 
 }  // namespace mlq::stats
