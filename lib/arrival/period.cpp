@@ -86,6 +86,7 @@ std::vector<double> periodogram(std::span<const double> x) {
 std::vector<double> levelled(const std::vector<double>& power) {
   constexpr double euler_gamma = 0.5772156649015329;  // -E ln Exp(1)
   constexpr double nothing = 1e-300;
+  constexpr double most = 7;  // e^7 is about 1,100 times the level
   std::vector<double> log_power(power.size());
   std::vector<double> log_k(power.size());
   for (size_t k = 1; k < power.size(); ++k) {
@@ -107,7 +108,8 @@ std::vector<double> levelled(const std::vector<double>& power) {
       xy += dx * log_power[j];
     }
     const double level = (y * xx - x * xy) / (w * xx - x * x);
-    levels[k] = power[k] / fmath::exp(std::min(700.0, level + euler_gamma));
+    // Bounded, so that one line on a silent background does not hide its harmonics from the test.
+    levels[k] = fmath::exp(std::min(most, log_power[k] - level - euler_gamma));
   }
   return levels;
 }

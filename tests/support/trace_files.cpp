@@ -22,6 +22,12 @@ std::string trace_file(const TempDir& dir, std::string_view name,
   return dir / name;
 }
 
+records::Run test_run() {
+  records::Run run;
+  run.tool = "test";
+  return run;
+}
+
 Written written_by(const TempDir& dir, const std::function<void(records::Writer&)>& write) {
   const std::string path = dir / "written.jsonl";
   {

@@ -21,6 +21,9 @@ std::string trace_file(const TempDir& dir, std::string_view name,
                        const std::vector<records::Arrival>& arrivals,
                        std::optional<int64_t> duration_ns = std::nullopt, records::Run run = {});
 
+// A run record that says no more than it must.
+records::Run test_run();
+
 // Calls `write` with a writer to a file and gives back what it wrote.
 struct Written {
   std::vector<records::Run> runs;
