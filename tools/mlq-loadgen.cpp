@@ -391,10 +391,9 @@ void print_stat(Context& context, const arrival::StatSummary& summary) {
   cli::Chart chart;
   chart.width = static_cast<size_t>(context.terminal().err_width) - 16;
   chart.utf8 = context.terminal().utf8;
-  chart.unit = fmt::format("arrivals in each {}", format_duration(summary.bin_ns));
   chart.from = "0";
   chart.to = format_duration(summary.bin_ns * static_cast<int64_t>(summary.bins.size()));
-  context.print(chart.text(summary.bins));
+  context.print(fmt::format("\narrivals in each {}:\n", format_duration(summary.bin_ns)) + chart.text(summary.bins));
 }
 
 cli::Command stat_command(StatArguments& arguments) {

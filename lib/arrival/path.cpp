@@ -38,12 +38,9 @@ double wave_time(const Piece& piece, double mass) {
   for (int step = 0; step < 8; ++step) {
     const double error = wave_mass(piece, dt) - mass;
     (error > 0 ? high : low) = dt;
-    const double slope = piece.wave->rate(piece.wave_start_s + dt);
-    double better = dt - error / slope;
-    if (!(better > low && better < high)) better = 0.5 * (low + high);
-    const double moved = std::fabs(better - dt);
-    dt = better;
-    if (moved < 0.25e-9) break;
+    const double newton = dt - error / piece.wave->rate(piece.wave_start_s + dt);
+    if (std::fabs(newton - dt) < 0.25e-9) break;
+    dt = newton > low && newton < high ? newton : 0.5 * (low + high);
   }
   return dt;
 }
