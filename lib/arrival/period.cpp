@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "lib/arrival/count_series.h"
 #include "lib/base/fmath.h"
 #include "lib/stats/fft.h"
 
@@ -14,36 +15,29 @@ constexpr size_t kFewestPeriods = 4;
 constexpr size_t kMaxSize = size_t{1} << 15;
 constexpr double kTwoPi = 6.283185307179586;
 
-// The series cut into n equal parts (a power of two), which may cut through its steps, less its mean.
-std::vector<double> resampled(std::span<const double> counts, size_t n) {
-  std::vector<double> sums(counts.size() + 1);
-  for (size_t k = 0; k < counts.size(); ++k) sums[k + 1] = sums[k] + counts[k];
-  const double ratio = static_cast<double>(counts.size()) / static_cast<double>(n);
-  const auto sum_until = [&](size_t part) {
-    const double at = static_cast<double>(part) * ratio;
-    const auto whole = std::min(static_cast<size_t>(at), counts.size() - 1);
-    return sums[whole] + (at - static_cast<double>(whole)) * counts[whole];
-  };
-  const double mean = sums.back() / static_cast<double>(n);
-  std::vector<double> parts(n);
-  for (size_t k = 0; k < n; ++k) parts[k] = sum_until(k + 1) - sum_until(k) - mean;
-  return parts;
+// How many neighbours are joined so that at most kMaxSize are left.
+size_t join_factor(size_t size) { return (size + kMaxSize - 1) / kMaxSize; }
+
+// The series so joined, less its mean. A last one that is not full is left out.
+std::vector<double> prepared(std::span<const double> counts) {
+  const size_t factor = join_factor(counts.size());
+  std::vector<double> x = joined(counts.first(counts.size() / factor * factor), factor);
+  double sum = 0;
+  for (const double value : x) sum += value;
+  for (double& value : x) value -= sum / static_cast<double>(x.size());
+  return x;
 }
 
-// |X_k|^2 at k cycles over the series, k not whole.
+// |X_k|^2 at k cycles over the series, k not whole, by Goertzel's recurrence.
 double power_at(std::span<const double> x, double k) {
-  const double step = kTwoPi * k / static_cast<double>(x.size());
-  const double turn_re = fmath::cos(step);
-  const double turn_im = fmath::sin(step);
-  double re = 0, im = 0, c = 1, s = 0;
+  const double twice_cos = 2 * fmath::cos(kTwoPi * k / static_cast<double>(x.size()));
+  double last = 0, before = 0;
   for (const double value : x) {
-    re += value * c;
-    im += value * s;
-    const double next = c * turn_re - s * turn_im;
-    s = c * turn_im + s * turn_re;
-    c = next;
+    const double next = value + twice_cos * last - before;
+    before = last;
+    last = next;
   }
-  return re * re + im * im;
+  return last * last + before * before - twice_cos * last * before;
 }
 
 // The k between the neighbours of the ordinate `peak` where the power is greatest, by golden section.
@@ -73,19 +67,41 @@ double refined(std::span<const double> x, size_t peak) {
   return (lo + hi) / 2;
 }
 
+// |X_k|^2 for 0 <= k < n/2, for any n: Bluestein (IEEE Trans. Audio Electroacoust. 18, 1970) writes kt as
+// (k^2 + t^2 - (k - t)^2) / 2, which makes the transform a convolution with a chirp.
 std::vector<double> periodogram(std::span<const double> x) {
-  std::vector<double> re(x.begin(), x.end());
-  std::vector<double> im(x.size());
-  stats::Fft(x.size()).forward(re, im);
-  std::vector<double> power(x.size() / 2);
-  for (size_t k = 1; k < power.size(); ++k) power[k] = re[k] * re[k] + im[k] * im[k];
+  const size_t n = x.size();
+  size_t size = 1;
+  while (size < 2 * n) size *= 2;
+  std::vector<double> a_re(size), a_im(size), b_re(size), b_im(size);
+  for (size_t t = 0; t < n; ++t) {
+    const double angle = kTwoPi / 2 * static_cast<double>(t * t % (2 * n)) / static_cast<double>(n);
+    const double c = fmath::cos(angle);
+    const double s = fmath::sin(angle);
+    a_re[t] = x[t] * c;
+    a_im[t] = -x[t] * s;
+    b_re[t] = b_re[(size - t) % size] = c;
+    b_im[t] = b_im[(size - t) % size] = s;
+  }
+  const stats::Fft fft(size);
+  fft.forward(a_re, a_im);
+  fft.forward(b_re, b_im);
+  for (size_t k = 0; k < size; ++k) {
+    const double re = a_re[k] * b_re[k] - a_im[k] * b_im[k];
+    a_im[k] = a_re[k] * b_im[k] + a_im[k] * b_re[k];
+    a_re[k] = re;
+  }
+  fft.inverse(a_re, a_im);
+  std::vector<double> power((n + 1) / 2);
+  for (size_t k = 1; k < power.size(); ++k) power[k] = a_re[k] * a_re[k] + a_im[k] * a_im[k];
   return power;
 }
 
 // Ordinates over the level of their surroundings: Exp(1) where there is no line.
 std::vector<double> levelled(const std::vector<double>& power) {
   constexpr double euler_gamma = 0.5772156649015329;  // -E ln Exp(1)
-  constexpr double nothing = 1e-300;
+  // What rounding leaves where there is nothing.
+  const double nothing = 1e-12 * *std::max_element(power.begin(), power.end());
   constexpr double most = 7;  // e^7 is about 1,100 times the level
   std::vector<double> log_power(power.size());
   std::vector<double> log_k(power.size());
@@ -119,9 +135,7 @@ std::vector<double> levelled(const std::vector<double>& power) {
 std::optional<double> strongest_period(std::span<const double> counts) {
   constexpr double alpha = 1e-4;
   if (counts.size() < 64) return std::nullopt;
-  size_t n = 64;
-  while (n * 2 <= std::min(counts.size(), kMaxSize)) n *= 2;
-  const std::vector<double> x = resampled(counts, n);
+  const std::vector<double> x = prepared(counts);
   if (std::none_of(x.begin(), x.end(), [](double v) { return std::fabs(v) > 1e-9; })) return std::nullopt;
   const std::vector<double> power = periodogram(x);
   const std::vector<double> levels = levelled(power);
@@ -139,7 +153,8 @@ std::optional<double> strongest_period(std::span<const double> counts) {
   }
   for (size_t k = kFewestPeriods; k < levels.size() && greatest > 0; ++k) {
     if (is_line(k) && power[k] >= greatest / 4) {
-      return static_cast<double>(counts.size()) / refined(x, k);
+      const size_t steps = x.size() * join_factor(counts.size());
+      return static_cast<double>(steps) / refined(x, k);
     }
   }
   return std::nullopt;

@@ -131,6 +131,8 @@ void describe_series(std::span<const double> counts, int64_t window_ns, records:
   const stats::HurstEstimate hurst = stats::hurst_wavelet(windows);
   if (sum < 1000 || std::isnan(hurst.h)) {
     add_note(stat.note, "too short for hurst");
+  } else if (hurst.h <= 0 || hurst.h >= 1) {
+    add_note(stat.note, "no hurst, as the series is not stationary or has a strong period");
   } else {
     stat.hurst = hurst.h;
     stat.hurst_lo = hurst.lo;
