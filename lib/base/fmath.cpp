@@ -37,7 +37,8 @@ double log1p(double x) {
   if (std::fabs(x) < 0x1p-29) return std::fabs(x) < 0x1p-54 ? x : x - x * x * 0.5;
 
   double k = 0.0, f = x, lost = 0.0;  // 1 + x = 2^k (1 + f) + what rounding 1 + x lost
-  if (x <= -0.2928932 || x >= 0.4142136) {
+  // Strictly inside of where k is 0, so that `lost` is never left out.
+  if (x < -0.2928935 || x >= 0.4142136) {
     const double u = 1.0 + x;
     const uint64_t shifted = std::bit_cast<uint64_t>(u) + (0x3FF0000000000000u - 0x3FE6A09E00000000u);
     const int exponent = static_cast<int>(shifted >> 52) - 1023;

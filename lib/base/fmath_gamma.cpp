@@ -98,6 +98,7 @@ double stirling(double x) {
 }
 
 double positive(double x) {
+  if (x == 1.0 || x == 2.0) return 0.0;
   if (x < 0x1p-70) return -log(x);
   if (x < 0.9) {  // by ln gamma(x) = ln gamma(x + 1) - ln x
     if (x >= 0.7316) return plus_log(below_two(1.0 - x), x, -1.0);
