@@ -42,7 +42,8 @@ void LineReader::cut_line(Line& line, const char* newline) {
   const char* stop = newline != nullptr ? newline : buffer_.get() + end_;
   begin_ = static_cast<size_t>(stop - buffer_.get()) + (newline != nullptr ? 1 : 0);
   size_t length = static_cast<size_t>(stop - start);
-  if (length > 0 && start[length - 1] == '\r') --length;
+  line.carriage_return = length > 0 && start[length - 1] == '\r';
+  if (line.carriage_return) --length;
   line.text = {start, length};
   line.terminated = newline != nullptr;
   line.too_long = length > max_line_;
@@ -54,6 +55,7 @@ void LineReader::skip_long_line(Line& line) {
   const size_t kept =
       std::min(kLongLineKept, max_line_);  // less than the buffer holds, so that there is room to read on
   line.terminated = false;
+  line.carriage_return = false;
   line.too_long = true;
   for (;;) {
     const size_t from = begin_ + kept;

@@ -17,10 +17,11 @@ constexpr size_t kDefaultBlock = size_t{1} << 18;
 constexpr size_t kLongLineKept = 80;
 
 struct Line {
-  std::string_view text;   // without its line end ("\n" or "\r\n"); valid until the next call
-  uint64_t number = 0;     // from 1
-  bool terminated = true;  // false: the stream ended without a line end
-  bool too_long = false;   // longer than the limit: `text` holds only its first kLongLineKept bytes
+  std::string_view text;         // without its line end ("\n" or "\r\n"); valid until the next call
+  uint64_t number = 0;           // from 1
+  bool terminated = true;        // false: the stream ended without a line end
+  bool carriage_return = false;  // a "\r" before the line end was taken off
+  bool too_long = false;         // longer than the limit: `text` holds only its first kLongLineKept bytes
 };
 
 // Reads lines of up to `max_line` bytes. A UTF-8 byte order mark at the start is dropped. Empty lines are
