@@ -1,9 +1,7 @@
 #include "lib/cli/context.h"
 
 #include <sched.h>
-#include <xxhash.h>
 
-#include <charconv>
 #include <thread>
 
 #include "lib/cli/text.h"
@@ -24,15 +22,6 @@ unsigned usable_cores() {
   return std::max(1U, std::thread::hardware_concurrency());
 }
 
-std::optional<uint64_t> number_of(std::string_view text) {
-  const int base = text.starts_with("0x") || text.starts_with("0X") ? 16 : 10;
-  if (base == 16) text.remove_prefix(2);
-  uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 // A file name may hold anything; a terminal must not act on it.
 void append_harmless(std::string& out, std::string_view line) {
   for (const char c : line) {
@@ -48,11 +37,6 @@ void append_harmless(std::string& out, std::string_view line) {
 }
 
 }  // namespace
-
-uint64_t parse_seed(std::string_view text) {
-  if (const auto number = number_of(text)) return *number;
-  return XXH3_64bits(text.data(), text.size());
-}
 
 Context::Context(const Program& program, std::vector<std::string> argv, Terminal terminal, StopFlag& stop)
     : program_(program), argv_(std::move(argv)), terminal_(terminal), stop_(stop) {}

@@ -21,8 +21,7 @@ namespace mlq::cli {
 struct SharedOptions {
   std::string output = "-";      // -o, --output: path, or - for standard output
   unsigned threads = 0;          // -j, --threads: 0 is one for each core that this process may use
-  std::string seed_text = "1";   // --seed, as it was given
-  uint64_t seed = 1;             // the same as a number
+  uint64_t seed = 1;             // --seed
   bool strict = false;           // --strict: unknown fields and types are errors
   bool provenance = true;        // --no-provenance: no `run` and no `end` record
   bool allow_truncated = false;  // --allow-truncated: a cut input is no error
@@ -31,10 +30,6 @@ struct SharedOptions {
   bool summary = false;          // --summary: also where standard error is no terminal
   std::optional<bool> progress;  // --progress, --no-progress
 };
-
-// The number that a seed stands for: decimal or 0x hexadecimal of 64 bits; any other text is hashed by
-// XXH3-64.
-uint64_t parse_seed(std::string_view text);
 
 // Lives while the command runs. note, detail, warn, progress and print may be called from any thread.
 class Context {

@@ -110,6 +110,7 @@ class Invocation {
 
  private:
   int dispatch();
+  int interrupted();
   int run_group();
   int run_command();
   bool answered(const Parsed& parsed);
@@ -129,17 +130,23 @@ class Invocation {
 int Invocation::run() {
   try {
     const int status = dispatch();
-    return process_stop ? 128 + process_stop.signal() : status;
+    return process_stop ? interrupted() : status;
   } catch (const Error& error) {
     if (error.kind() == ExitKind::bug) return fail_of_ours(error.what());
     return fail(error.kind(), error.what());
   } catch (const ClosedPipe&) {
-    return process_stop ? 128 + process_stop.signal() : static_cast<int>(ExitKind::done);
+    return process_stop ? interrupted() : static_cast<int>(ExitKind::done);
   } catch (const std::bad_alloc&) {
     return fail(ExitKind::environment, "out of memory");
   } catch (const std::exception& error) {
     return fail_of_ours(error.what());
   }
+}
+
+int Invocation::interrupted() {
+  const std::string& output = context_.shared().output;
+  if (output != "-") context_.note(fmt::format("interrupted; {} is left as it was", output));
+  return 128 + process_stop.signal();
 }
 
 int Invocation::dispatch() {

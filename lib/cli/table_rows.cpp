@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lib/base/random.h"
 #include "lib/base/units.h"
 
 namespace mlq::cli {
@@ -40,11 +41,7 @@ Option shared_row(Shared which, SharedOptions& to) {
           .from_environment("MLQ_THREADS");
     case Shared::seed:
       return value_option("seed", "SEED", "Seed of all randomness: a number of 64 bits, or any text.",
-                          to.seed,
-                          [&to](std::string_view given) {
-                            to.seed_text = given;
-                            return parse_seed(given);
-                          })
+                          to.seed, parse_seed)
           .shown_default("1");
     case Shared::strict:
       return flag("strict", "Refuse records with unknown types or fields instead of passing over them.",

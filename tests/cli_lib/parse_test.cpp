@@ -100,16 +100,7 @@ TEST(Parse, SharedOptionsReachTheContext) {
                                    .shared;
   EXPECT_EQ(shared.output, "out");
   EXPECT_EQ(shared.seed, 16u);
-  EXPECT_EQ(shared.seed_text, "0x10");
   EXPECT_TRUE(shared.strict && !shared.provenance && shared.allow_truncated && shared.summary);
-}
-
-TEST(Parse, SeedIsANumberOrTheHashOfAText) {
-  EXPECT_EQ(parse_seed("18446744073709551615"), UINT64_MAX);
-  EXPECT_EQ(parse_seed("0xFF"), 255u);
-  EXPECT_EQ(parse_seed(""), 0x2D06800538D394C2u);  // XXH3-64 of nothing, from its specification
-  EXPECT_NE(parse_seed("monday"), parse_seed("tuesday"));
-  EXPECT_NE(parse_seed("-1"), parse_seed("1"));
 }
 
 TEST(Parse, OptionGoesOverEnvironmentOverDefault) {
