@@ -14,6 +14,7 @@ namespace mlq::jsonl {
 class Buffer {
  public:
   std::string_view view() const { return {data_.get(), size_}; }
+  char* data() { return data_.get(); }
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
   void clear() { size_ = 0; }
