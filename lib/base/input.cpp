@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zstd.h>
@@ -112,6 +113,18 @@ pid_t spawn_decompressor(const std::string& name, const char* program, int in, i
                             std::strerror(error));
   }
   return child;
+}
+
+// `program trace >> trace` would read what it writes, without end.
+void refuse_own_output(const std::string& name, int fd) {
+  struct stat in {};
+  struct stat out {};
+  const int flags = ::fcntl(STDOUT_FILENO, F_GETFL);
+  if (flags < 0 || (flags & O_APPEND) == 0 || ::fstat(fd, &in) != 0 || ::fstat(STDOUT_FILENO, &out) != 0)
+    return;
+  if (S_ISREG(in.st_mode) && in.st_dev == out.st_dev && in.st_ino == out.st_ino) {
+    throw environment_error("{}: is the input and the output; write to another file, or use -o", name);
+  }
 }
 
 }  // namespace
@@ -247,6 +260,7 @@ Input Input::open(const std::string& path, const StopFlag* stop) {
     state->fd = Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (state->fd.get() < 0) throw environment_error("{}: cannot open: {}", path, std::strerror(errno));
   }
+  refuse_own_output(state->name, state->fd.get());
   state->read_head();
   if (starts_with_bytes(state->head, "\x28\xB5\x2F\xFD")) state->start_zstd();
   if (starts_with_bytes(state->head, "\x1F\x8B")) state->start_child("gzip");

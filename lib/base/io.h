@@ -16,8 +16,9 @@ namespace mlq {
 // descriptor.
 class Input {
  public:
-  // Throws an environment Error if the file cannot be opened. `stop` (may be null) must outlive the Input:
-  // when a signal interrupts a read and the flag is set, the input ends there.
+  // Throws an environment Error if the file cannot be opened, or if standard output appends to it. `stop`
+  // (may be null) must outlive the Input: when a signal interrupts a read and the flag is set, the input ends
+  // there.
   static Input open(const std::string& path, const StopFlag* stop = nullptr);
   // Bytes that `read(out, size)` hands out as Input::read does, taken as they are. `stop` as above.
   static Input from_source(std::string name, std::function<size_t(char*, size_t)> read,
@@ -63,6 +64,8 @@ class Output {
   // Writes what zstd holds back, so that a reader of a live pipe sees it.
   void flush();
   const std::string& name() const;
+  // True if close() puts a whole file in the place of what is there.
+  bool replaces_file() const;
 
  private:
   struct State;

@@ -172,5 +172,6 @@ void Output::close() {
 }
 
 const std::string& Output::name() const { return state_->name; }
+bool Output::replaces_file() const { return state_->atomic; }
 
 }  // namespace mlq

@@ -67,6 +67,7 @@ void Writer::flush_if_full() {
 }
 
 void Writer::end(End end) {
+  if (end.interrupted.value_or(false) && output_.replaces_file()) return;
   end.count = count_;
   if (trace_) {
     end.duration_ns = std::max(end.duration_ns.value_or(0), last_t_ns_);

@@ -45,7 +45,8 @@ class Writer {
   void arrival_lines(std::string_view lines, uint64_t count, int64_t last_t_ns);
 
   // Writes `end` (count, and for a trace its hash and duration, are filled in) and closes the output.
-  // `duration_ns` of a trace is at least its last t_ns.
+  // `duration_ns` of a trace is at least its last t_ns. A file that would replace another is dropped instead
+  // if the end says `interrupted`: only what is whole takes its place.
   void end(End end);
 
   uint64_t count() const { return count_; }

@@ -134,6 +134,17 @@ TEST_F(WriterTest, ManyRecordsSurviveTheBuffer) {
   EXPECT_EQ(expected, kMany);
 }
 
+TEST_F(WriterTest, AnInterruptedStreamLeavesTheOldFile) {
+  dir_.file("out.jsonl", "old");
+  {
+    Writer writer = open();
+    writer.write(Arrival{.t_ns = 3});
+    writer.end({.interrupted = true});
+  }
+  EXPECT_EQ(text(), "old");
+  EXPECT_EQ(dir_.listing(), "out.jsonl");
+}
+
 TEST_F(WriterTest, WithoutEndTheOldFileStays) {
   dir_.file("out.jsonl", "old");
   {

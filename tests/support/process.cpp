@@ -140,7 +140,7 @@ class Running {
     } else if (command_.out != Command::Out::closed) {
       Pipe pipe = Pipe::make();
       child_out_ = std::move(pipe.writer);
-      out_ = std::move(pipe.reader);
+      if (command_.out != Command::Out::dropped || command_.out_bytes > 0) out_ = std::move(pipe.reader);
     }
   }
 
