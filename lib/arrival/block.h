@@ -14,6 +14,7 @@ constexpr size_t kBlockEvents = 16384;
 
 struct Block {
   uint64_t number = 0;
+  size_t instants = kBlockEvents;  // most instants that a source puts in it; the same for all its blocks
 
   // Filled by TimeSource: `times[k]` is arrival `first_i + k`.
   uint64_t first_i = 0;
@@ -36,6 +37,8 @@ struct Block {
   std::vector<u128> masses;  // inclusive sums of the gaps; after sequence(), of the whole trace
   std::vector<uint32_t> batches;
   std::vector<Slice> slices;
+  int64_t earliest_ns = 0;  // all times lie in [earliest, latest], and blocks follow one another without a
+  int64_t latest_ns = 0;    // step back; rounding in a bent piece is kept within
 
   // Filled by rendering.
   jsonl::Buffer text;

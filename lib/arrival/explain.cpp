@@ -79,14 +79,7 @@ void explain_map(const Matrix& d0, const Matrix& d1, Expected& e) {
 }
 
 void explain_mmpp(const EngineParts& parts, const Settings& s, Expected& e) {
-  std::vector<double> rates;
-  const std::string text = s.need("rates");
-  for (size_t from = 0; from <= text.size();) {
-    const size_t comma = std::min(text.find(',', from), text.size());
-    const std::string item = text.substr(from, comma - from);
-    rates.push_back(item == "0" || item.starts_with("0/") ? 0 : parse_rate(item).per_s());
-    from = comma + 1;
-  }
+  const std::vector<double> rates = state_rates(s);
   Matrix d0 = mmpp_generator(s, rates.size());
   Matrix d1(rates.size(), std::vector<double>(rates.size(), 0));
   for (size_t k = 0; k < rates.size(); ++k) {
@@ -102,7 +95,7 @@ void explain_mmpp(const EngineParts& parts, const Settings& s, Expected& e) {
 void explain_onoff(const EngineParts& parts, const Settings& s, Expected& e) {
   const LawPtr on = s.law("on", LawUse::sojourn);
   const LawPtr off = s.law("off", LawUse::sojourn);
-  const double each = parse_rate(s.need("on-rate")).per_s();
+  const double each = s.rate("on-rate")->per_s();
   const auto sources = static_cast<double>(s.count("sources").value_or(1));
   const double a = on->mean();
   const double b = off->mean();
@@ -115,8 +108,8 @@ void explain_onoff(const EngineParts& parts, const Settings& s, Expected& e) {
   if (!e.idc_limit) {
     add_note(e,
              "a sojourn has infinite variance: the index of dispersion grows without limit, and what is left "
-             "of a stay at "
-             "time 0 has an infinite mean (--start event does not change that; a lighter law does)");
+             "of a stay at time 0 has an infinite mean, often beyond the trace (--start event lets all stays "
+             "begin at 0)");
   }
 }
 
@@ -196,11 +189,9 @@ void explain_superposition(const Settings& s, const BuildContext& context, Expec
   double weights = 0;
   std::vector<double> shares;
   if (const auto text = s.text("weights")) {
-    for (size_t from = 0; from <= text->size();) {
-      const size_t comma = std::min(text->find(',', from), text->size());
-      shares.push_back(static_cast<double>(parse_count(std::string_view(*text).substr(from, comma - from))));
+    for (const std::string& item : split_list(*text)) {
+      shares.push_back(static_cast<double>(parse_count(item)));
       weights += shares.back();
-      from = comma + 1;
     }
   }
   const std::vector<std::string> texts = s.all("source");

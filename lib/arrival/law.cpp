@@ -286,9 +286,9 @@ class Fixed final : public Law {
   double cv() const override { return 0; }
 };
 
-// With blocks, event i continues the value after that of event i-1, except with probability 1/block, where a
-// new block starts at a random place; the start is found by going back, so any event can still be drawn
-// alone.
+// Without blocks, a value is the inverse of the sample's distribution function at a uniform. With blocks,
+// event i continues the value after that of event i-1, except with probability 1/block, where a new block
+// starts at a random place; the start is found by going back, so any event can still be drawn alone.
 class Empirical final : public Law {
  public:
   Empirical(std::vector<double> values, uint64_t block) : values_(std::move(values)), block_(block) {
@@ -308,7 +308,25 @@ class Empirical final : public Law {
     double sum = 0;
     for (const double x : sorted_) cumulated_.push_back(sum += x);
   }
-  double sample(const Draws& draws) const override { return values_[place(draws)]; }
+  double sample(const Draws& draws) const override {
+    if (block_ == 1) return sorted_[random_place(draws.at(0).a)];
+    uint64_t back = 0;
+    for (Draws at = draws;; --at.index, ++back) {
+      if (const UniformPair u = at.at(0); starts(at.index, u.b)) return follower(random_place(u.a), back);
+    }
+  }
+  void fill(const RandomStream& random, uint64_t first, uint32_t stream,
+            std::span<double> out) const override {
+    if (block_ == 1) return Law::fill(random, first, stream, out);
+    uint64_t start = first;
+    while (!starts(start, random.uniforms(start, 0, stream).b)) --start;
+    size_t place = 0;
+    for (uint64_t i = start; i < first + out.size(); ++i) {
+      const UniformPair u = random.uniforms(i, 0, stream);
+      place = starts(i, u.b) ? random_place(u.a) : (place + 1) % values_.size();
+      if (i >= first) out[i - first] = values_[place];
+    }
+  }
   // A gap drawn in proportion to its length, times a uniform.
   double residual(const Draws& draws) const override {
     const UniformPair u = draws.at(kExtraDraw);
@@ -330,14 +348,8 @@ class Empirical final : public Law {
     const auto k = static_cast<size_t>(u * static_cast<double>(values_.size()));
     return std::min(k, values_.size() - 1);
   }
-  size_t place(const Draws& draws) const {
-    uint64_t back = 0;
-    for (Draws at = draws;; --at.index, ++back) {
-      const UniformPair u = at.at(0);
-      const bool starts = block_ <= 1 || at.index == 0 || u.b * static_cast<double>(block_) < 1;
-      if (starts) return (random_place(u.a) + back) % values_.size();
-    }
-  }
+  bool starts(uint64_t index, double u) const { return index == 0 || u * static_cast<double>(block_) < 1; }
+  double follower(size_t place, uint64_t steps) const { return values_[(place + steps) % values_.size()]; }
   std::vector<double> values_;
   std::vector<double> sorted_;
   std::vector<double> cumulated_;
@@ -433,7 +445,10 @@ LawPtr fixed_law() { return std::make_shared<Fixed>(); }
 LawPtr empirical_law(std::vector<double> values, uint64_t block) {
   if (values.empty()) throw input_error("empirical law: there are no values");
   for (const double x : values) {
-    if (!(x >= 0 && std::isfinite(x))) throw input_error("empirical law: {} is no length of a gap", x);
+    if (!(x >= 0 && std::isfinite(x))) throw input_error("empirical law: {} is no length", x);
+  }
+  if (block < 1 || block > 1'000'000) {
+    throw usage_error("block {} is out of range for empirical; it must be from 1 to 1000000", block);
   }
   return std::make_shared<Empirical>(std::move(values), block);
 }

@@ -77,8 +77,8 @@ LawPtr lomax_law(double cv);
 LawPtr erlang_law(uint32_t stages);
 LawPtr h2_law(double cv);
 LawPtr fixed_law();
-// Observed gaps, scaled to mean 1; `block` > 1: the stationary bootstrap (Politis and Romano 1994) of that
-// mean block length, which keeps correlation.
+// Observed gaps, scaled to mean 1; `block` > 1 (at most 10^6): the stationary bootstrap (Politis and Romano
+// 1994) of that mean block length, which keeps correlation.
 LawPtr empirical_law(std::vector<double> values, uint64_t block);
 // `law` times `factor`.
 LawPtr scaled_law(LawPtr law, double factor);

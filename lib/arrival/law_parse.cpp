@@ -4,6 +4,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "lib/arrival/law.h"
 #include "lib/arrival/numbers_file.h"
@@ -236,9 +237,16 @@ class LawParser {
   double amount(std::string_view key, const std::string& value) const {
     if (use_ == LawUse::sojourn && !value.empty() &&
         std::isalpha(static_cast<unsigned char>(value.back())) != 0) {
-      return static_cast<double>(parse_duration(value)) * 1e-9;
+      return static_cast<double>(parse_duration(value)) / 1e9;
     }
     return number(key, value);
+  }
+  uint64_t count(std::string_view key, const std::string& value) const {
+    try {
+      return parse_count(value);
+    } catch (const Error& error) {
+      throw usage_error("law \"{}\": {}=: {}", text_, key, error.what());
+    }
   }
   std::optional<double> take_amount(std::string_view key) {
     const auto value = take(key);
@@ -308,7 +316,7 @@ class LawParser {
 
   LawPtr build_erlang() {
     if (const auto k = take("k"))
-      return erlang_law(static_cast<uint32_t>(std::min<uint64_t>(parse_count(*k), 1u << 20)));
+      return erlang_law(static_cast<uint32_t>(std::min<uint64_t>(count("k", *k), 1u << 20)));
     const double cv = need_number("cv");
     const double k = std::floor(1 / (cv * cv) + 0.5);
     if (!(k >= 1 && std::fabs(1 / std::sqrt(k) - cv) <= 0.01 * cv)) {
@@ -336,7 +344,7 @@ class LawParser {
     const double s = need_number("s");
     const auto n = take("n");
     if (!n) throw usage_error("law \"{}\": zipf needs n=", text_);
-    return zipf_law(s, parse_count(*n));
+    return zipf_law(s, count("n", *n));
   }
 
   LawPtr build_empirical() {
@@ -351,7 +359,7 @@ class LawParser {
     for (const double x : values) own_mean += x;
     own_mean /= static_cast<double>(values.size());
     const auto block = take("block");
-    LawPtr law = empirical_law(std::move(values), block ? parse_count(*block) : 1);
+    LawPtr law = empirical_law(std::move(values), block ? count("block", *block) : 1);
     if (use_ == LawUse::gap) {
       take_mean();
       return law;
@@ -381,10 +389,12 @@ class LawParser {
       else
         throw usage_error("law \"{}\": round={} must be nearest, floor, ceil or none", text_, *text);
     }
-    if (low && high && *low > *high) throw usage_error("law \"{}\": min is above max", text_);
     if (!low && !high && rounding == Rounding::none) return law;
-    constexpr double kInfinity = std::numeric_limits<double>::infinity();
-    return std::make_shared<Shaped>(std::move(law), rounding, low.value_or(0), high.value_or(kInfinity));
+    const double least = low.value_or(0);
+    const double most = high.value_or(std::numeric_limits<double>::infinity());
+    if (!(least >= 0 && least <= most))
+      throw usage_error("law \"{}\": it must be that 0 <= min <= max", text_);
+    return std::make_shared<Shaped>(std::move(law), rounding, least, most);
   }
 
   // mix:W*LAW+W*LAW: a plus sign parts two components if a weight and a star follow it.

@@ -22,6 +22,14 @@ uint32_t to_tokens(double x) {
   return static_cast<uint32_t>(std::clamp(x, 0.0, static_cast<double>(std::numeric_limits<uint32_t>::max())));
 }
 
+double weight_of(std::string_view text) {
+  try {
+    return parse_double(text);
+  } catch (const Error& error) {
+    throw usage_error("--class-mix: {}", error.what());
+  }
+}
+
 }  // namespace
 
 const std::vector<std::string_view>& mark_settings() {
@@ -62,7 +70,7 @@ void Marks::read_classes(const std::string& text) {
     if (colon == 0 || colon == item.npos) {
       throw usage_error("--class-mix: \"{}\" must be NAME:WEIGHT, as in chat:3,code:1", item);
     }
-    const double weight = parse_double(item.substr(colon + 1));
+    const double weight = weight_of(item.substr(colon + 1));
     if (!(weight > 0))
       throw usage_error("--class-mix: the weight of \"{}\" must be positive", item.substr(0, colon));
     classes_.push_back({std::string(item.substr(0, colon)), total += weight});
@@ -75,7 +83,12 @@ void Marks::read_classes(const std::string& text) {
 void Marks::read_context(const std::string& text) {
   const size_t colon = text.find(':');
   const std::string rule = colon == text.npos ? "truncate" : text.substr(colon + 1);
-  const uint64_t cap = parse_count(std::string_view(text).substr(0, colon));
+  uint64_t cap = 0;
+  try {
+    cap = parse_count(std::string_view(text).substr(0, colon));
+  } catch (const Error& error) {
+    throw usage_error("--context: {}", error.what());
+  }
   if (cap < 2 || cap > std::numeric_limits<uint32_t>::max()) {
     throw usage_error("--context: {} is out of range; it must be from 2 to 2^32-1", cap);
   }
@@ -100,11 +113,20 @@ void Marks::read_keys(const Settings& settings) {
     if (churn) throw usage_error("--churn moves keys; it needs --keys");
     return;
   }
-  if (!text->starts_with("zipf:")) throw usage_error("--keys: \"{}\" must be zipf:s=S,n=N", *text);
+  // Two forms, so that the number of keys can be read here.
+  std::string_view rest = *text;
+  const size_t comma = rest.find(',');
+  const std::string_view first = rest.substr(0, comma);
+  const std::string_view second = comma == rest.npos ? std::string_view() : rest.substr(comma + 1);
+  if (first.starts_with("zipf:s=") && second.starts_with("n="))
+    rest = second.substr(2);
+  else if (first.starts_with("zipf:n=") && second.starts_with("s="))
+    rest = first.substr(7);
+  else
+    throw usage_error("--keys: \"{}\" must be zipf:s=S,n=N, as in zipf:s=1.1,n=1000000", *text);
   keys_ = settings.law("keys", LawUse::count);
-  const size_t n = text->find("n=");
-  key_count_ = parse_count(std::string_view(*text).substr(n + 2, text->find(',', n) - n - 2));
-  if (churn) churn_ = parse_rate(*churn);
+  key_count_ = parse_count(rest);
+  if (churn) churn_ = *settings.rate("churn");
 }
 
 Marks::Lengths Marks::draw_lengths(uint64_t index, uint32_t attempt) const {

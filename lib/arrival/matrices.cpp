@@ -20,15 +20,14 @@ Matrix read_matrix_file(const std::string& path) {
 }
 
 Matrix from_sojourns(const Settings& s, size_t states) {
-  const std::string text = s.need("sojourn");
   std::vector<double> means;
-  size_t from = 0;
-  while (from <= text.size()) {
-    const size_t comma = std::min(text.find(',', from), text.size());
-    means.push_back(static_cast<double>(parse_duration(std::string_view(text).substr(from, comma - from))) *
-                    1e-9);
+  for (const std::string& item : split_list(s.need("sojourn"))) {
+    try {
+      means.push_back(static_cast<double>(parse_duration(item)) / 1e9);
+    } catch (const Error& error) {
+      throw usage_error("--sojourn: {}", error.what());
+    }
     if (!(means.back() > 0)) throw usage_error("--sojourn: a mean stay must be positive");
-    from = comma + 1;
   }
   if (means.size() != states) throw usage_error("--sojourn: {} stays for {} rates", means.size(), states);
   Matrix jump;
@@ -57,6 +56,18 @@ Matrix from_sojourns(const Settings& s, size_t states) {
 }
 
 }  // namespace
+
+std::vector<double> state_rates(const Settings& s) {
+  std::vector<double> rates;
+  for (const std::string& item : split_list(s.need("rates"))) {
+    try {
+      rates.push_back(item == "0" || item.starts_with("0/") ? 0 : parse_rate(item).per_s());
+    } catch (const Error& error) {
+      throw usage_error("--rates: {}", error.what());
+    }
+  }
+  return rates;
+}
 
 Matrix mmpp_generator(const Settings& s, size_t states) {
   if (states < 2) throw usage_error("--rates: an MMPP needs at least two rates");

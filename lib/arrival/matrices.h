@@ -9,6 +9,8 @@ namespace mlq::arrival {
 
 using Matrix = std::vector<std::vector<double>>;
 
+// The rates of --rates, per second; 0 is allowed.
+std::vector<double> state_rates(const Settings& settings);
 // The generator of an MMPP with `states` states: of --generator, or of --sojourn and --jump.
 Matrix mmpp_generator(const Settings& settings, size_t states);
 // D0, D1, ... of --matrices; for `map` exactly D0 and D1.

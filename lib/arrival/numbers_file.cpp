@@ -43,7 +43,7 @@ std::optional<double> number(std::string_view cell) {
   return value;
 }
 
-// Calls `row(cells, where)` for each line that is neither empty nor a comment; the first may be a header.
+// Calls `row(cells, line)` for each line that is neither empty nor a comment; the first may be a header.
 template <class Header, class Row>
 void each_row(const std::string& path, Header&& header, Row&& row) {
   jsonl::LineReader lines(Input::open(path));
@@ -58,15 +58,18 @@ void each_row(const std::string& path, Header&& header, Row&& row) {
     if (is_header) {
       header(cells);
     } else {
-      row(cells, fmt::format("{}:{}", lines.input().name(), line.number));
+      row(cells, line.number);
     }
   }
 }
 
-double number_at(const std::vector<std::string_view>& cells, size_t column, const std::string& where) {
-  if (column >= cells.size()) throw input_error("{}: there is no column {}", where, column + 1);
+double number_at(const std::vector<std::string_view>& cells, size_t column, const std::string& path,
+                 uint64_t line) {
+  if (column >= cells.size()) throw input_error("{}:{}: there is no column {}", path, line, column + 1);
   const auto value = number(cells[column]);
-  if (!value || std::isnan(*value)) throw input_error("{}: \"{}\" is no number", where, cells[column]);
+  if (!value || !std::isfinite(*value)) {
+    throw input_error("{}:{}: \"{}\" is no finite number", path, line, cells[column]);
+  }
   return *value;
 }
 
@@ -91,20 +94,21 @@ std::vector<double> read_number_column(const std::string& path, const std::strin
         found = place != cells.end();
         at = static_cast<size_t>(place - cells.begin());
       },
-      [&](const std::vector<std::string_view>& cells, const std::string& where) {
+      [&](const std::vector<std::string_view>& cells, uint64_t line) {
         if (!found) throw input_error("{}: no column \"{}\" in the header", path, column);
-        values.push_back(number_at(cells, at, where));
+        values.push_back(number_at(cells, at, path, line));
       });
   if (values.empty()) throw input_error("{}: there are no numbers in it", path);
   return values;
 }
 
-std::vector<NumberPair> read_number_pairs(const std::string& path) {
+std::vector<NumberPair> read_number_pairs(const std::string& path, bool lone) {
   std::vector<NumberPair> pairs;
   each_row(
       path, [](const std::vector<std::string_view>&) {},
-      [&](const std::vector<std::string_view>& cells, const std::string& where) {
-        pairs.push_back({number_at(cells, 0, where), number_at(cells, 1, where)});
+      [&](const std::vector<std::string_view>& cells, uint64_t line) {
+        const size_t second = lone && cells.size() == 1 ? 0 : 1;
+        pairs.push_back({number_at(cells, 0, path, line), number_at(cells, second, path, line), line});
       });
   if (pairs.empty()) throw input_error("{}: there are no numbers in it", path);
   return pairs;

@@ -35,7 +35,8 @@ double wave_time(const Piece& piece, double mass) {
   double low = 0;
   double high = length;
   double dt = length * std::min(1.0, mass / wave_mass(piece, length));
-  for (int step = 0; step < 8; ++step) {
+  constexpr int kMostSteps = 60;  // by halving alone, where the rate is 0; two or three elsewhere
+  for (int step = 0; step < kMostSteps; ++step) {
     const double error = wave_mass(piece, dt) - mass;
     (error > 0 ? high : low) = dt;
     const double newton = dt - error / piece.wave->rate(piece.wave_start_s + dt);
@@ -75,7 +76,7 @@ Piece constant_piece(const Rate& rate, u128 length) {
 Piece constant_piece(double rate_per_s, u128 length) {
   Piece piece;
   piece.length = length;
-  if (rate_per_s > 0) piece.ns_per_event = to_fixed(1e9 / rate_per_s);
+  if (rate_per_s > 0) piece.ns_per_event = std::max(to_fixed(1e9 / rate_per_s), u128{1});
   piece.rate0_per_s = piece.rate1_per_s = rate_per_s;
   return piece;
 }
@@ -148,14 +149,17 @@ u128 path_mass(RatePath& path, u128 time) {
   u128 mass = 0;
   u128 at = 0;
   Piece piece;
-  while (at < time && path.next(piece)) {
+  for (uint64_t pieces = 0; at < time && path.next(piece); ++pieces) {
+    if (pieces == kMostPieces) throw input_error("the rate path has too many pieces before --duration");
     if (piece.count > 0) {
       throw usage_error(
           "a path with segments of a fixed number of arrivals has no fixed mass; give --duration or "
           "--count, not both");
     }
-    if (piece.endless() || piece.length >= time - at) return mass + piece_mass_until(piece, time - at);
-    mass += piece_mass(piece);
+    if (piece.endless() || piece.length >= time - at) {
+      return fixed_add(mass, piece_mass_until(piece, time - at));
+    }
+    mass = fixed_add(mass, piece_mass(piece));
     at += piece.length;
   }
   return mass;

@@ -58,7 +58,7 @@ u128 piece_time(const Piece& piece, u128 mass);
 // Whole nanoseconds, or seconds, as 64.64 ns.
 constexpr u128 fixed_ns(int64_t ns) { return u128{static_cast<uint64_t>(ns)} << 64; }
 inline u128 fixed_ns_of_seconds(double seconds) { return to_fixed(seconds * 1e9); }
-inline double seconds_of_fixed_ns(u128 ns) { return fixed_to_double(ns) * 1e-9; }
+inline double seconds_of_fixed_ns(u128 ns) { return fixed_to_double(ns) / 1e9; }
 
 // A source of pieces, one after the other from time 0. Not thread-safe.
 class RatePath {
@@ -81,8 +81,12 @@ class PieceList final : public RatePath {
   size_t at_ = 0;
 };
 
+// Most pieces that are walked in one go: some seconds of work. Paths that have more where nothing arrives are
+// input Errors, not endless loops.
+constexpr uint64_t kMostPieces = 100'000'000;
+
 // Mass of the path from 0 to `time`, walking a fresh path to its end if need be. Paths with counted pieces
-// have none: throws a usage Error.
+// have none: throws a usage Error; an input Error for more than kMostPieces.
 u128 path_mass(RatePath& path, u128 time);
 
 }  // namespace mlq::arrival

@@ -52,19 +52,30 @@ struct Shape {
 };
 RatePathPtr shaped_path(RatePathPtr base, const Shape& shape);
 
+// Most jumps a second out of one state of a Markov chain.
+constexpr double kMostJumpsPerSecond = 1e9;
+
 // Rates of a continuous-time Markov chain started in its stationary law (piQ = 0, by the GTH elimination).
 RatePathPtr mmpp_path(std::vector<double> rates_per_s, std::vector<std::vector<double>> generator,
                       RandomStream random, uint32_t stream);
 // The stationary law; throws an input Error naming the row if rows do not sum to 0 or the chain is reducible.
 std::vector<double> stationary_law(const std::vector<std::vector<double>>& generator);
 
-// `sources` independent on-off switches, each `on_rate` while on; sojourns in seconds. Starts in equilibrium.
-RatePathPtr onoff_path(double on_rate_per_s, LawPtr on, LawPtr off, uint32_t sources, RandomStream random,
-                       uint32_t stream);
+// What the stays under way at time 0 are.
+enum class Stays {
+  residual,  // what is left of them in equilibrium: stationary, but under heavy tails often longer than any
+             // trace
+  fresh,     // they begin at 0
+};
 
-// M/G/infinity: sessions start as a Poisson process and live for `life` (seconds); the rate follows the
-// number alive, `mean_alive` on average. Starts in equilibrium.
-RatePathPtr session_path(double rate_per_s, double mean_alive, LawPtr life, RandomStream random,
+// `sources` independent on-off switches, each `on_rate` while on; sojourns in seconds, means of at least 1
+// us. The share of those on at 0 is that of equilibrium.
+RatePathPtr onoff_path(double on_rate_per_s, LawPtr on, LawPtr off, uint32_t sources, Stays stays,
+                       RandomStream random, uint32_t stream);
+
+// M/G/infinity: sessions start as a Poisson process and live for `life` (seconds, a mean of at least 1 us);
+// the rate follows the number alive, `mean_alive` on average, which is also the mean number at 0.
+RatePathPtr session_path(double rate_per_s, double mean_alive, LawPtr life, Stays stays, RandomStream random,
                          uint32_t stream);
 
 // ln rate is an AR(1) series of step `step_s`, correlation `phi`, so that the rate has the given mean and cv.

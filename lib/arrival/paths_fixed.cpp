@@ -18,10 +18,13 @@ Piece parse_segment(const std::string& text, uint32_t index) {
   }
   const std::string_view extent = std::string_view(text).substr(0, at);
   Piece piece = constant_piece(parse_rate(std::string_view(text).substr(at + 1)));
+  constexpr uint64_t kMostCount = uint64_t{1} << 62;
   piece.segment = index;
   if (extent.starts_with("n=")) {
     piece.count = parse_count(extent.substr(2));
-    if (piece.count == 0) throw usage_error("segment \"{}\": the count must be positive", text);
+    if (piece.count == 0 || piece.count > kMostCount) {
+      throw usage_error("segment \"{}\": the count must be from 1 to 2^62", text);
+    }
   } else {
     piece.length = fixed_ns(parse_duration(extent));
   }
@@ -58,22 +61,29 @@ class ExpressionPath final : public RatePath {
     tolerance_ = 1e-3 * sum / kProbes;
     if (!(sum > 0)) throw input_error("the rate \"{}\" is 0 everywhere", formula);
   }
+  // The widest aligned part of the step whose chord keeps to the curve.
   bool next(Piece& piece) override {
-    if (duration_s_ && start_s() >= *duration_s_) return false;
-    if (parts_left_ == 0) open_step();
-    const double width = step_s_ / parts_;
-    const double from = start_s();
-    const u128 end = fixed_ns_of_seconds(from + width);
-    piece = linear_piece(rate(from), rate(from + width), end - std::min(end, at_));
+    const double from = time_of(part_);
+    if (duration_s_ && from >= *duration_s_) return false;
+    uint32_t size = part_ == 0 ? kParts : part_ & (~part_ + 1);
+    while (size > 1 && chord_error(size) > tolerance_) size /= 2;
+    const double to = time_of(part_ + size);
+    const u128 end = std::max(fixed_ns_of_seconds(to), at_);
+    piece = linear_piece(rate(from), rate(to), end - at_);
     at_ = end;
-    if (--parts_left_ == 0) ++step_;
+    part_ += size;
+    if (part_ == kParts) {
+      part_ = 0;
+      ++step_;
+    }
     return true;
   }
 
  private:
-  double start_s() const {
-    const int done = parts_left_ == 0 ? 0 : parts_ - parts_left_;
-    return (static_cast<double>(step_) + static_cast<double>(done) / parts_) * step_s_;
+  static constexpr uint32_t kParts = 1024;  // a step is halved ten times at most
+
+  double time_of(uint32_t part) const {
+    return (static_cast<double>(step_) + static_cast<double>(part) / kParts) * step_s_;
   }
   double rate(double t_s) const {
     const double value = formula_(t_s);
@@ -83,22 +93,10 @@ class ExpressionPath final : public RatePath {
     }
     return value;
   }
-  // Halves the step until chords keep to the curve.
-  void open_step() {
-    parts_ = 1;
-    constexpr int kMostParts = 1024;
-    while (parts_ < kMostParts && worst_chord() > tolerance_) parts_ *= 2;
-    parts_left_ = parts_;
-  }
-  double worst_chord() const {
-    double worst = 0;
-    const double start = static_cast<double>(step_) * step_s_;
-    for (int k = 0; k < parts_; ++k) {
-      const double from = start + step_s_ * k / parts_;
-      const double to = start + step_s_ * (k + 1) / parts_;
-      worst = std::max(worst, std::fabs(rate(0.5 * (from + to)) - 0.5 * (rate(from) + rate(to))));
-    }
-    return worst;
+  double chord_error(uint32_t size) const {
+    const double from = time_of(part_);
+    const double to = time_of(part_ + size);
+    return std::fabs(rate(0.5 * (from + to)) - 0.5 * (rate(from) + rate(to)));
   }
 
   const Expression formula_;
@@ -106,8 +104,7 @@ class ExpressionPath final : public RatePath {
   const std::optional<double> duration_s_;
   double tolerance_ = 0;
   uint64_t step_ = 0;
-  int parts_ = 1;
-  int parts_left_ = 0;
+  uint32_t part_ = 0;  // done of this step
   u128 at_ = 0;
 };
 
@@ -278,10 +275,14 @@ RatePathPtr knots_path(const std::vector<RateKnot>& knots) {
   return std::make_unique<PieceList>(std::move(pieces));
 }
 
+static void require_period(double period_s) {
+  if (!(period_s >= 1e-3)) throw usage_error("the period must be at least 1ms");
+}
+
 RatePathPtr wave_path(Wave wave) {
   double sum = 0;
   for (const Wave::Term& term : wave.terms) {
-    if (!(term.period_s > 0)) throw usage_error("the period must be positive");
+    require_period(term.period_s);
     sum += std::fabs(term.amplitude);
   }
   if (wave.terms.empty()) throw usage_error("a sinusoid needs --amplitude or --harmonic");
@@ -294,9 +295,12 @@ RatePathPtr expression_path(const std::string& formula, double step_s, std::opti
 }
 
 RatePathPtr shaped_path(RatePathPtr base, const Shape& shape) {
-  if (!(shape.level >= 0)) throw usage_error("--level must not be negative");
-  if (periodic(shape.kind) && !(shape.period_s > 0)) throw usage_error("--period must be positive");
-  if (!(shape.duty > 0 && shape.duty < 1)) throw usage_error("--duty must be between 0 and 1");
+  if (!(shape.level >= 0))
+    throw usage_error("--level {} is out of range; it must not be negative", shape.level);
+  if (periodic(shape.kind)) require_period(shape.period_s);
+  if (!(shape.duty > 0 && shape.duty < 1)) {
+    throw usage_error("--duty {} is out of range; it must be above 0 and below 1", shape.duty);
+  }
   return std::make_unique<ShapedPath>(std::move(base), shape);
 }
 

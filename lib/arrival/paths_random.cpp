@@ -72,12 +72,17 @@ class CountPath : public RatePath {
   u128 at_ = 0;
 };
 
+double first_stay(const Law& law, Stays stays, const Draws& draws) {
+  return stays == Stays::residual ? law.residual(draws) : law.sample(draws);
+}
+
 template <class Event>
 using SoonestFirst = std::priority_queue<Event, std::vector<Event>, std::greater<>>;
 
 class OnOffPath final : public CountPath {
  public:
-  OnOffPath(double on_rate, LawPtr on, LawPtr off, uint32_t sources, RandomStream random, uint32_t stream)
+  OnOffPath(double on_rate, LawPtr on, LawPtr off, uint32_t sources, Stays stays, RandomStream random,
+            uint32_t stream)
       : on_rate_(on_rate),
         on_(std::move(on)),
         off_(std::move(off)),
@@ -89,8 +94,8 @@ class OnOffPath final : public CountPath {
     for (uint32_t s = 0; s < sources; ++s) {
       is_on_[s] = random_.uniform(0, kChoiceDraw, stream_ + s) < share_on;
       alive_ += is_on_[s] ? 1 : 0;
-      const Law& law = is_on_[s] ? *on_ : *off_;
-      events_.push({fixed_ns_of_seconds(law.residual({&random_, 0, stream_ + s})), s});
+      const Draws draws{&random_, 0, stream_ + s};
+      events_.push({fixed_ns_of_seconds(first_stay(is_on_[s] ? *on_ : *off_, stays, draws)), s});
     }
   }
 
@@ -104,7 +109,7 @@ class OnOffPath final : public CountPath {
     alive_ += is_on_[s] ? 1 : -1;
     const Law& law = is_on_[s] ? *on_ : *off_;
     const double sojourn_s = law.sample({&random_, ++jumps_[s], stream_ + s});
-    events_.push({at_ + std::max(fixed_ns_of_seconds(sojourn_s), u128{1}), s});
+    events_.push({fixed_add(at_, std::max(fixed_ns_of_seconds(sojourn_s), u128{1})), s});
   }
 
  private:
@@ -122,18 +127,18 @@ class OnOffPath final : public CountPath {
 
 class SessionPath final : public CountPath {
  public:
-  SessionPath(double rate, double mean_alive, LawPtr life, RandomStream random, uint32_t stream)
+  SessionPath(double rate, double mean_alive, LawPtr life, Stays stays, RandomStream random, uint32_t stream)
       : rate_each_(rate / mean_alive),
         start_rate_(mean_alive / life->mean()),
         life_(std::move(life)),
         random_(random),
         stream_(stream) {
-    // Those alive at 0: a Poisson number of equilibrium residual lives.
+    // Those alive at 0: a Poisson number.
     double sum = 0;
     for (uint64_t k = 0;; ++k) {
       sum -= fmath::log(random_.uniform(k, kStartDraw, stream_));
       if (sum > mean_alive) break;
-      deaths_.push(fixed_ns_of_seconds(life_->residual({&random_, k, stream_ + 1})));
+      deaths_.push(fixed_ns_of_seconds(first_stay(*life_, stays, {&random_, k, stream_ + 1})));
     }
     plan_start();
   }
@@ -145,7 +150,8 @@ class SessionPath final : public CountPath {
   }
   void handle_event() override {
     if (at_ != start_) return deaths_.pop();
-    deaths_.push(at_ + std::max(fixed_ns_of_seconds(life_->sample({&random_, session_, stream_})), u128{1}));
+    const double life_s = life_->sample({&random_, session_, stream_});
+    deaths_.push(fixed_add(at_, std::max(fixed_ns_of_seconds(life_s), u128{1})));
     plan_start();
   }
 
@@ -153,7 +159,7 @@ class SessionPath final : public CountPath {
   static constexpr uint32_t kStartDraw = kDrawsPerVariate;
   void plan_start() {
     const double u = random_.uniform(++session_, kStartDraw, stream_ + 1);
-    start_ = at_ + std::max(fixed_ns_of_seconds(-fmath::log(u) / start_rate_), u128{1});
+    start_ = fixed_add(at_, std::max(fixed_ns_of_seconds(-fmath::log(u) / start_rate_), u128{1}));
   }
   double rate_each_;
   double start_rate_;
@@ -235,7 +241,7 @@ std::vector<double> stationary_law(const std::vector<std::vector<double>>& gener
     double scale = 0;
     for (size_t c = 0; c < n; ++c) {
       if (!std::isfinite(q[r][c]))
-        throw input_error("generator: row {} holds a value that is no number", r + 1);
+        throw input_error("generator: row {} holds a value that is no finite number", r + 1);
       if (c != r && q[r][c] < 0) throw input_error("generator: row {} has a negative rate", r + 1);
       sum += q[r][c];
       scale = std::max(scale, std::fabs(q[r][c]));
@@ -248,7 +254,7 @@ std::vector<double> stationary_law(const std::vector<std::vector<double>>& gener
     double down = 0;
     for (size_t c = 0; c < k; ++c) down += q[k][c];
     if (!(down > 0))
-      throw input_error("generator: the chain is reducible; state {} cannot reach the states before it",
+      throw input_error("generator: the chain is reducible; row {}: the state cannot reach those before it",
                         k + 1);
     for (size_t r = 0; r < k; ++r) {
       q[r][k] /= down;
@@ -267,7 +273,7 @@ std::vector<double> stationary_law(const std::vector<std::vector<double>>& gener
   for (size_t k = 0; k < n; ++k) {
     pi[k] /= total;
     if (!(pi[k] > 0))
-      throw input_error("generator: the chain is reducible; state {} is never reached again", k + 1);
+      throw input_error("generator: the chain is reducible; row {}: the state is never reached again", k + 1);
   }
   return pi;
 }
@@ -282,22 +288,40 @@ RatePathPtr mmpp_path(std::vector<double> rates, std::vector<std::vector<double>
   if (std::all_of(rates.begin(), rates.end(), [](double r) { return r == 0; })) {
     throw usage_error("all rates are 0; nothing would ever arrive");
   }
+  for (size_t k = 0; k < generator.size(); ++k) {
+    if (!(generator[k].size() > k && -generator[k][k] <= kMostJumpsPerSecond)) {
+      throw input_error("generator: row {}: state {} is left more than 10^9 times a second", k + 1, k + 1);
+    }
+  }
   return std::make_unique<MarkovPath>(std::move(rates), std::move(generator), random, stream);
 }
 
-RatePathPtr onoff_path(double on_rate, LawPtr on, LawPtr off, uint32_t sources, RandomStream random,
-                       uint32_t stream) {
-  if (sources < 1 || sources > 65535)
-    throw usage_error("--sources {} is out of range; it must be from 1 to 65535", sources);
-  return std::make_unique<OnOffPath>(on_rate, std::move(on), std::move(off), sources, random, stream);
+namespace {
+
+void require_stay(const Law& law) {
+  if (!(law.mean() >= 1e-6))
+    throw usage_error("a mean stay of {} s is too short; it must be at least 1us", law.mean());
 }
 
-RatePathPtr session_path(double rate, double mean_alive, LawPtr life, RandomStream random, uint32_t stream) {
+}  // namespace
+
+RatePathPtr onoff_path(double on_rate, LawPtr on, LawPtr off, uint32_t sources, Stays stays,
+                       RandomStream random, uint32_t stream) {
+  require_stay(*on);
+  require_stay(*off);
+  if (sources < 1 || sources > 65535)
+    throw usage_error("--sources {} is out of range; it must be from 1 to 65535", sources);
+  return std::make_unique<OnOffPath>(on_rate, std::move(on), std::move(off), sources, stays, random, stream);
+}
+
+RatePathPtr session_path(double rate, double mean_alive, LawPtr life, Stays stays, RandomStream random,
+                         uint32_t stream) {
+  require_stay(*life);
   if (!(mean_alive > 0 && mean_alive <= 1e6)) {
     throw usage_error("{} sessions alive on average is out of range; it must be above 0 and at most 1e6",
                       mean_alive);
   }
-  return std::make_unique<SessionPath>(rate, mean_alive, std::move(life), random, stream);
+  return std::make_unique<SessionPath>(rate, mean_alive, std::move(life), stays, random, stream);
 }
 
 RatePathPtr lognormal_path(double rate, double cv, double step_s, double phi, RandomStream random,

@@ -94,24 +94,14 @@ LawPtr gap_law(const Settings& s) {
   return law ? law : exponential_law();
 }
 
-std::vector<std::string> split_list(const std::string& text) {
-  std::vector<std::string> items;
-  size_t from = 0;
-  for (size_t comma; (comma = text.find(',', from)) != text.npos; from = comma + 1) {
-    items.push_back(text.substr(from, comma - from));
-  }
-  items.push_back(text.substr(from));
-  return items;
-}
-
 RatePathPtr sinusoid_path(const Settings& s) {
   Wave wave;
   wave.base_per_s = s.need_rate().per_s();
   constexpr double kTurn = 6.283185307179586;
   if (s.has("amplitude")) {
     s.need("period");
-    wave.terms.push_back(
-        {s.need_number("amplitude"), s.seconds_or("period", 0), kTurn * s.number_or("phase", 0)});
+    wave.terms.push_back({s.need_number("amplitude"), s.seconds_or("period", 0),
+                          kTurn * std::fmod(s.number_or("phase", 0), 1)});
   }
   for (const std::string& text : s.all("harmonic")) {
     const size_t at = text.find('@');
@@ -119,9 +109,13 @@ RatePathPtr sinusoid_path(const Settings& s) {
       throw usage_error("--harmonic: \"{}\" must be AMPLITUDE@PERIOD or AMPLITUDE@PERIOD@TURN", text);
     const size_t second = text.find('@', at + 1);
     const std::string period = text.substr(at + 1, second == text.npos ? text.npos : second - at - 1);
-    const double turn = second == text.npos ? 0 : parse_double(text.substr(second + 1));
-    wave.terms.push_back(
-        {parse_double(text.substr(0, at)), static_cast<double>(parse_duration(period)) * 1e-9, kTurn * turn});
+    try {
+      const double turn = second == text.npos ? 0 : parse_double(text.substr(second + 1));
+      wave.terms.push_back({parse_double(text.substr(0, at)),
+                            static_cast<double>(parse_duration(period)) / 1e9, kTurn * std::fmod(turn, 1)});
+    } catch (const Error& error) {
+      throw usage_error("--harmonic: {}", error.what());
+    }
   }
   return wave_path(std::move(wave));
 }
@@ -135,7 +129,7 @@ RatePathPtr points_path(const Settings& s) {
 
 RatePathPtr formula_path(const Settings& s) {
   std::optional<double> duration;
-  if (const auto ns = s.duration("duration")) duration = static_cast<double>(*ns) * 1e-9;
+  if (const auto ns = s.duration("duration")) duration = static_cast<double>(*ns) / 1e9;
   const double step = s.seconds_or("expr-step", duration ? std::clamp(*duration / 1e5, 1e-3, 1.0) : 1.0);
   if (!(step > 0)) throw usage_error("--expr-step must be positive");
   return expression_path(s.argument(), step, duration);
@@ -161,14 +155,23 @@ RatePathPtr shape_path(const Settings& s, const BuildContext& context) {
   shape.duty = s.number_or("duty", 0.5);
   const std::string level = s.text("level").value_or("5x");
   shape.additive = !level.ends_with("x");
-  shape.level = shape.additive ? parse_rate(level).per_s() : parse_double(level.substr(0, level.size() - 1));
+  try {
+    shape.level =
+        shape.additive ? parse_rate(level).per_s() : parse_double(level.substr(0, level.size() - 1));
+  } catch (const Error& error) {
+    throw usage_error("--level: {}; or write a factor, as in 5x", error.what());
+  }
   if (const auto text = s.text("base")) {
     if (s.rate()) throw usage_error("--base and --rate: give one of the two");
     const ProcessSpec base = expand_preset(parse_spec(*text), context.data_dir);
+    const auto belongs_outside = [](const std::string& name) {
+      const auto& marks = mark_settings();
+      return std::find(std::begin(kEngineSettings), std::end(kEngineSettings), name) !=
+                 std::end(kEngineSettings) ||
+             std::find(marks.begin(), marks.end(), name) != marks.end();
+    };
     for (const auto& [name, value] : base.settings) {
-      if (name == "duration" || name == "count" || name == "law" || name == "batch") {
-        throw usage_error("--base: only the rate is taken; give --{} outside", name);
-      }
+      if (belongs_outside(name)) throw usage_error("--base: only the rate is taken; give --{} outside", name);
     }
     RatePathPtr path = make_path(checked(base), context);
     if (!path) throw usage_error("--base: {} has no rate path", base.process);
@@ -178,18 +181,21 @@ RatePathPtr shape_path(const Settings& s, const BuildContext& context) {
 }
 
 RatePathPtr markov_path(const Settings& s, RandomStream random, uint32_t stream) {
-  std::vector<double> rates;
-  for (const std::string& text : split_list(s.need("rates"))) {
-    rates.push_back(text == "0" || text.starts_with("0/") ? 0 : parse_rate(text).per_s());
-  }
+  const std::vector<double> rates = state_rates(s);
   return mmpp_path(rates, mmpp_generator(s, rates.size()), random, stream);
 }
 
 LawPtr sojourn_law(const Settings& s, std::string_view name) {
   s.need(name);
   LawPtr law = s.law(name, LawUse::sojourn);
-  if (!law->has_residual()) throw usage_error("--{}: this law cannot be a sojourn", name);
+  if (!law->has_residual()) {
+    throw usage_error("--{}: a stay cannot have this law; take one without mix, min=, max= and round=", name);
+  }
   return law;
+}
+
+Stays read_stays(const Settings& s) {
+  return read_start(s, Start::stationary) == Start::stationary ? Stays::residual : Stays::fresh;
 }
 
 RatePathPtr self_similar_path(const Settings& s, RandomStream random, uint32_t stream) {
@@ -206,16 +212,18 @@ RatePathPtr self_similar_path(const Settings& s, RandomStream random, uint32_t s
     if (sources == 0 || !(on_s > 0 && off_s > 0))
       throw usage_error("--sources, --mean-on and --mean-off must be positive");
     const double on_rate = rate / sources * (on_s + off_s) / on_s;
-    return onoff_path(on_rate, scaled_law(pareto, on_s), scaled_law(pareto, off_s), sources, random, stream);
+    return onoff_path(on_rate, scaled_law(pareto, on_s), scaled_law(pareto, off_s), sources, read_stays(s),
+                      random, stream);
   }
   if (by == "mg-inf")
-    return session_path(rate, s.number_or("sources", 50), scaled_law(pareto, on_s), random, stream);
+    return session_path(rate, s.number_or("sources", 50), scaled_law(pareto, on_s), read_stays(s), random,
+                        stream);
   if (by != "fgn") throw usage_error("--by: \"{}\" must be onoff, mg-inf or fgn", by);
   const double step_s = s.seconds_or("step", 1);
   const auto duration = s.duration("duration");
   if (!duration) throw usage_error("self-similar by fgn needs --duration: its noise is made at once");
   constexpr double kMostSteps = 4194304;
-  const double steps = std::ceil(static_cast<double>(*duration) * 1e-9 / step_s);
+  const double steps = std::ceil(static_cast<double>(*duration) / 1e9 / step_s);
   if (!(steps >= 1 && steps <= kMostSteps)) {
     throw usage_error("--duration / --step is {} steps; at most 4194304 can be made, so take a longer --step",
                       steps);
@@ -237,8 +245,8 @@ RatePathPtr make_path(const Settings& s, const BuildContext& context) {
   if (name == "onoff") {
     const auto sources = static_cast<uint32_t>(std::min<uint64_t>(s.count("sources").value_or(1), 1u << 20));
     s.need("on-rate");
-    return onoff_path(parse_rate(s.need("on-rate")).per_s(), sojourn_law(s, "on"), sojourn_law(s, "off"),
-                      sources, random, context.stream);
+    return onoff_path(s.rate("on-rate")->per_s(), sojourn_law(s, "on"), sojourn_law(s, "off"), sources,
+                      read_stays(s), random, context.stream);
   }
   if (name == "cox") {
     return lognormal_path(s.need_rate().per_s(), s.need_number("rate-cv"), s.seconds_or("rate-step", 1),
@@ -264,13 +272,24 @@ void require_end(const Settings& s) {
   throw usage_error("{} needs --duration or --count (--count inf for no end)", s.process());
 }
 
+bool has_exponential_gaps(const Settings& s) {
+  return s.process() == "poisson" || (!is_renewal(s.process()) && s.text("law").value_or("exp") == "exp");
+}
+
 EngineParts parts_of(const Settings& s, const BuildContext& context) {
   EngineParts parts;
-  if (keeps_counts(s)) return parts;
+  if (keeps_counts(s)) {
+    for (const std::string_view name : {"law", "start", "batch", "interp"}) {
+      if (s.has(name)) throw usage_error("--counts keep and --{}: the counts fix the arrivals", name);
+    }
+    return parts;
+  }
   parts.path = make_path(s, context);
   if (!parts.path) return parts;
   parts.law = gap_law(s);
   parts.batch = s.law("batch", LawUse::count);
+  if (parts.batch && parts.batch->cdf(0) > 0.999)
+    throw usage_error("--batch: its arrivals are nearly always 0");
   parts.start = read_start(s, Start::stationary);
   parts.has_segments = s.process() == "concat";
   parts.emit_path = context.emit_path;
@@ -283,7 +302,11 @@ std::unique_ptr<TimeSource> deterministic(const Settings& s, const BuildContext&
     constexpr std::string_view kPrefix = "uniform:";
     if (!text->starts_with(kPrefix))
       throw usage_error("--jitter: \"{}\" must be uniform:SHARE, as in uniform:5%", *text);
-    jitter = parse_double(std::string_view(*text).substr(kPrefix.size()));
+    try {
+      jitter = parse_double(std::string_view(*text).substr(kPrefix.size()));
+    } catch (const Error& error) {
+      throw usage_error("--jitter: {}", error.what());
+    }
   }
   return deterministic_times(s.need_rate(), jitter, read_start(s, Start::zero), read_limits(s), context.seed,
                              context.stream);
@@ -292,7 +315,8 @@ std::unique_ptr<TimeSource> deterministic(const Settings& s, const BuildContext&
 Process superposition(const Settings& s, const BuildContext& context) {
   const std::vector<std::string> texts = s.all("source");
   if (texts.empty()) throw usage_error("superpose needs --source, as in --source 'poisson --rate 10/s'");
-  if (texts.size() > 65535) throw usage_error("superpose takes at most 65535 sources");
+  constexpr size_t kMostSources = 10000;
+  if (texts.size() > kMostSources) throw usage_error("superpose takes at most {} sources", kMostSources);
   std::vector<std::string> weights;
   uint64_t total = 0;
   const auto rate = s.rate();
@@ -303,8 +327,13 @@ Process superposition(const Settings& s, const BuildContext& context) {
     if (weights.size() != texts.size()) {
       throw usage_error("--weights: {} weights for {} sources", weights.size(), texts.size());
     }
-    for (const std::string& w : weights) total += parse_count(w);
-    if (total == 0) throw usage_error("--weights are all 0");
+    for (const std::string& w : weights) {
+      const uint64_t weight = parse_count(w);
+      if (weight < 1 || weight > 1'000'000'000) {
+        throw usage_error("--weights: {} is out of range; a weight is from 1 to 10^9", weight);
+      }
+      total += weight;
+    }
   }
   Process process;
   std::vector<std::unique_ptr<TimeSource>> sources;
@@ -358,10 +387,13 @@ ProcessSpec expand_preset(const ProcessSpec& spec, const std::string& data_dir) 
   for (const auto& setting : spec.settings) {
     const bool repeats =
         setting.first == "segment" || setting.first == "harmonic" || setting.first == "source";
-    const auto same = std::find_if(out.settings.begin(), out.settings.end(),
-                                   [&](const auto& s) { return s.first == setting.first && !repeats; });
+    // --rate and --gap are two words for one thing.
+    const auto key = [](const std::string& name) { return name == "gap" ? std::string("rate") : name; };
+    const auto same = std::find_if(out.settings.begin(), out.settings.end(), [&](const auto& s) {
+      return key(s.first) == key(setting.first) && !repeats;
+    });
     if (same != out.settings.end())
-      same->second = setting.second;
+      *same = setting;
     else
       out.settings.push_back(setting);
   }
@@ -398,16 +430,21 @@ Process make_process(const ProcessSpec& given, const BuildContext& context) {
     } else if (spec.process == "map" || spec.process == "bmap") {
       process.times = map_times(read_map_matrices(s), limits, context.seed, context.stream);
     } else if (keeps_counts(s)) {
+      parts_of(s, context);  // checks the settings
       process.times = counted_times(rate_file_bins(s), limits, context.seed, context.stream);
     } else {
       EngineParts parts = parts_of(s, context);
-      if (limits.conditioned())
-        process.conditioned = parts.law->cv() == 1 && parts.law->continuous() &&
-                                      (s.process() == "poisson" || s.text("law").value_or("exp") == "exp")
-                                  ? "exact"
-                                  : "rescaled";
-      process.times = make_engine(std::move(parts), limits, context.seed, context.stream,
-                                  limits.conditioned() ? make_path(s, context) : nullptr);
+      RatePathPtr mass_path;
+      if (limits.conditioned()) {
+        // The law of a random path given a number of arrivals is another one.
+        const bool exact = has_exponential_gaps(s) && !has_random_path(spec, context.data_dir);
+        process.conditioned = exact ? "exact" : "rescaled";
+        // A list of pieces is copied: its file may be a pipe that cannot be read again.
+        const auto* list = dynamic_cast<const PieceList*>(parts.path.get());
+        mass_path = list != nullptr ? std::make_unique<PieceList>(*list) : make_path(s, context);
+      }
+      process.times =
+          make_engine(std::move(parts), limits, context.seed, context.stream, std::move(mass_path));
     }
   }
   process.episode = s.count("episode").value_or(0);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "lib/arrival/numbers_file.h"
 #include "lib/arrival/paths.h"
@@ -21,7 +22,9 @@ struct Bin {
   double count;
 };
 
+// A pipe cannot be looked at twice, so standard input is taken for records.
 bool holds_records(const std::string& path) {
+  if (path == "-") return true;
   Input input = Input::open(path);
   char c = 0;
   while (input.read(&c, 1) == 1) {
@@ -35,17 +38,29 @@ std::vector<Bin> bins_of_records(const std::string& path) {
   records::Reader reader(path, {});
   std::vector<Bin> bins;
   std::vector<records::RatePoint> rates;
+  int64_t end_ns = std::numeric_limits<int64_t>::min();
   while (reader.next()) {
     if (reader.type() == records::Schema<records::Bin>::type) {
       const auto bin = reader.as<records::Bin>();
       if (!(bin.dt_ns > 0)) throw input_error("{}: dt_ns must be positive", reader.where());
       if (!(bin.count >= 0))
         throw input_error("{}: count must be a number that is not negative", reader.where());
-      const double length = static_cast<double>(bin.dt_ns) * 1e-9;
+      if (bin.t_ns < end_ns)
+        throw input_error("{}: the bin begins before the one before ends", reader.where());
+      end_ns = bin.t_ns +
+               std::min(bin.dt_ns, std::numeric_limits<int64_t>::max() - std::max<int64_t>(bin.t_ns, 0));
+      const double length = static_cast<double>(bin.dt_ns) / 1e9;
       bins.push_back(
-          {static_cast<double>(bin.t_ns) * 1e-9, length, bin.count / length, bin.count / length, bin.count});
+          {static_cast<double>(bin.t_ns) / 1e9, length, bin.count / length, bin.count / length, bin.count});
     } else if (reader.type() == records::Schema<records::RatePoint>::type) {
       rates.push_back(reader.as<records::RatePoint>());
+      const records::RatePoint& rate = rates.back();
+      if (!(rate.rate_per_s >= 0 && rate.rate_end_per_s.value_or(0) >= 0)) {
+        throw input_error("{}: a rate must not be negative", reader.where());
+      }
+      if (rate.t_ns < end_ns)
+        throw input_error("{}: t_ns is below that of the record before", reader.where());
+      end_ns = rate.t_ns;
     }
   }
   reader.finish();
@@ -56,11 +71,11 @@ std::vector<Bin> bins_of_records(const std::string& path) {
     const bool last = k + 1 == rates.size();
     const int64_t until =
         last ? (end && end->duration_ns ? *end->duration_ns : rates[k].t_ns) : rates[k + 1].t_ns;
-    if (until < rates[k].t_ns)
-      throw input_error("{}: rate record {} is before the one before it", path, k + 2);
-    const double length = static_cast<double>(until - rates[k].t_ns) * 1e-9;
-    const double rate1 = rates[k].rate_end_per_s.value_or(rates[k].rate_per_s);
-    bins.push_back({static_cast<double>(rates[k].t_ns) * 1e-9, length, rates[k].rate_per_s, rate1, 0});
+    const double rate0 = rates[k].rate_per_s;
+    const double rate1 = rates[k].rate_end_per_s.value_or(rate0);
+    const double length = static_cast<double>(std::max(until, rates[k].t_ns) - rates[k].t_ns) / 1e9;
+    bins.push_back(
+        {static_cast<double>(rates[k].t_ns) / 1e9, length, rate0, rate1, 0.5 * (rate0 + rate1) * length});
   }
   return bins;
 }
@@ -69,16 +84,10 @@ std::vector<Bin> bins_of_table(const std::string& path, const Settings& s) {
   std::vector<Bin> bins;
   if (const auto width = s.duration("bin")) {
     if (*width == 0) throw usage_error("--bin must be positive");
-    const double length = static_cast<double>(*width) * 1e-9;
-    std::vector<double> counts;
-    try {
-      for (const NumberPair& pair : read_number_pairs(path)) counts.push_back(pair.second);
-    } catch (const Error&) {
-      counts = read_number_column(path, "");
-    }
-    for (const double count : counts) {
-      if (!(count >= 0 && std::isfinite(count)))
-        throw input_error("{}: the count {} is negative or no number", path, count);
+    const double length = static_cast<double>(*width) / 1e9;
+    for (const NumberPair& row : read_number_pairs(path, true)) {
+      const double count = row.second;
+      if (count < 0) throw input_error("{}:{}: the count {} is negative", path, row.line, count);
       bins.push_back(
           {static_cast<double>(bins.size()) * length, length, count / length, count / length, count});
     }
@@ -88,7 +97,9 @@ std::vector<Bin> bins_of_table(const std::string& path, const Settings& s) {
   if (rows.size() < 2) throw input_error("{}: a rate series needs at least two rows of time and rate", path);
   for (size_t k = 0; k + 1 < rows.size(); ++k) {
     if (!(rows[k + 1].first > rows[k].first))
-      throw input_error("{}: row {}: the times must increase", path, k + 2);
+      throw input_error("{}:{}: the times must increase", path, rows[k + 1].line);
+    if (rows[k].second < 0)
+      throw input_error("{}:{}: the rate {} is negative", path, rows[k].line, rows[k].second);
     const double length = rows[k + 1].first - rows[k].first;
     bins.push_back(
         {rows[k].first - rows[0].first, length, rows[k].second, rows[k].second, rows[k].second * length});
@@ -103,14 +114,14 @@ std::vector<Bin> read_bins(const Settings& s) {
   bool positive = false;
   for (const Bin& bin : bins) {
     if (!(bin.rate0 >= 0 && bin.rate1 >= 0 && std::isfinite(bin.rate0) && std::isfinite(bin.rate1))) {
-      throw input_error("{}: the rate at {} s is negative or no number", path, bin.start_s);
+      throw input_error("{}: the rate at {} s is outside the range of a number", path, bin.start_s);
     }
-    positive = positive || bin.rate0 > 0 || bin.rate1 > 0;
+    positive = positive || (bin.length_s > 0 && (bin.rate0 > 0 || bin.rate1 > 0));
   }
   if (!positive) throw input_error("{}: all values are 0; nothing would ever arrive", path);
   const double origin = bins.front().start_s;
   const double compress = s.number_or("compress", 1);
-  if (!(compress > 0)) throw usage_error("--compress must be positive");
+  if (!(compress > 0)) throw usage_error("--compress {} is out of range; it must be above 0", compress);
   double events = 0;
   double seconds = 0;
   for (Bin& bin : bins) {
@@ -121,8 +132,8 @@ std::vector<Bin> read_bins(const Settings& s) {
     events += 0.5 * (bin.rate0 + bin.rate1) * bin.length_s;
     seconds += bin.length_s;
   }
-  if (const auto text = s.text("mean-rate")) {
-    const double factor = parse_rate(*text).per_s() * seconds / events;
+  if (const auto mean = s.rate("mean-rate")) {
+    const double factor = mean->per_s() * seconds / events;
     for (Bin& bin : bins) {
       bin.rate0 *= factor;
       bin.rate1 *= factor;

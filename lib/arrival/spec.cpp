@@ -88,6 +88,15 @@ ProcessSpec parse_spec(std::string_view text) {
   return spec;
 }
 
+std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> items;
+  for (size_t comma; (comma = text.find(',')) != text.npos; text.remove_prefix(comma + 1)) {
+    items.emplace_back(text.substr(0, comma));
+  }
+  items.emplace_back(text);
+  return items;
+}
+
 std::string format_spec(const ProcessSpec& spec) {
   std::string text = spec.process;
   if (!spec.argument.empty()) text += " " + quoted(spec.argument);
@@ -168,8 +177,10 @@ std::optional<int64_t> Settings::duration(std::string_view name) const {
 
 double Settings::seconds_or(std::string_view name, double fallback) const {
   const auto ns = duration(name);
-  return ns ? static_cast<double>(*ns) * 1e-9 : fallback;
+  return ns ? static_cast<double>(*ns) / 1e9 : fallback;
 }
+
+std::optional<Rate> Settings::rate(std::string_view name) const { return parsed(name, parse_rate); }
 
 std::optional<Rate> Settings::rate() const {
   const auto rate = parsed("rate", parse_rate);

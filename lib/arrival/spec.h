@@ -1,6 +1,5 @@
 // Processes as text: `gamma --rate 100/s --cv 2 --duration 60s`. One form for the command line of gen, for
-// --source,
-// --against and --base, for presets, and for the run record.
+// --source, --against and --base, for presets, and for the run record.
 #pragma once
 
 #include <map>
@@ -41,6 +40,8 @@ struct ProcessSpec {
 
 // Words are parted by blanks; ' and " quote, \ escapes. Throws a usage Error that quotes the text.
 ProcessSpec parse_spec(std::string_view text);
+// The items between the commas; at least one.
+std::vector<std::string> split_list(std::string_view text);
 // Canonical: settings in table order, quoted where needed. parse_spec reads it back.
 std::string format_spec(const ProcessSpec& spec);
 
@@ -61,6 +62,7 @@ class Settings {
   std::optional<uint64_t> count(std::string_view name) const;
   std::optional<int64_t> duration(std::string_view name) const;
   double seconds_or(std::string_view name, double fallback) const;
+  std::optional<Rate> rate(std::string_view name) const;
   std::optional<Rate> rate() const;  // of --rate or --gap; both is an error
   Rate need_rate() const;
   LawPtr law(std::string_view name, LawUse use) const;  // null without it

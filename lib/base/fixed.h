@@ -30,6 +30,9 @@ inline double fixed_to_double(u128 x) {
          static_cast<double>(static_cast<uint64_t>(x)) * 0x1p-64;
 }
 
+// a + b, at most kFixedMax.
+inline u128 fixed_add(u128 a, u128 b) { return a > kFixedMax - b ? kFixedMax : a + b; }
+
 // floor(a * b / 2^64) for products below 2^192; the caller knows that they are.
 inline u128 fixed_multiply(u128 a, u128 b) {
   const uint64_t a0 = static_cast<uint64_t>(a);
