@@ -43,9 +43,11 @@ void Buffer::grow(size_t n) {
 void Buffer::number(double value) {
   if (!std::isfinite(value)) return raw("null");
   char* at = reserve(32);
-  // Past 2^63 the shortest form may be a row of digits, which readers of JSON take for an integer out of range.
-  const auto end = std::fabs(value) < 0x1p63 ? std::to_chars(at, at + 32, value)
-                                             : std::to_chars(at, at + 32, value, std::chars_format::scientific);
+  // Past 2^63 the shortest form may be a row of digits, which readers of JSON take for an integer out of
+  // range.
+  const auto end = std::fabs(value) < 0x1p63
+                       ? std::to_chars(at, at + 32, value)
+                       : std::to_chars(at, at + 32, value, std::chars_format::scientific);
   size_ += static_cast<size_t>(end.ptr - at);
 }
 
