@@ -15,8 +15,9 @@ struct CheckOptions {
   // The claim: `poisson` (of any constant rate), `self` (the spec in the trace's run record) or the text of a
   // spec. Empty: `self` where the trace has a spec, else `poisson`.
   std::string against;
-  double alpha = 0.01;  // family-wise: the chance that a trace that keeps the claim fails, by Holm's rule
-  uint64_t seed = 1;    // of the sample that is kept of a trace too long for the memory
+  double alpha = 0.01;   // family-wise: the chance that a trace that keeps the claim fails, by Holm's rule
+  std::string data_dir;  // folder of the data that presets name
+  uint64_t seed = 1;     // of the sample that is kept of a trace too long for the memory
 };
 
 // Reads the trace in `file`, writes `run`, one `test` a test, one `verdict` and `end`, and returns the
