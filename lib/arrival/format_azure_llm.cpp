@@ -97,7 +97,7 @@ class AzureLlm final : public FormatParser {
   ImportSink& sink_;
   TimeZone utc_;
   CsvSplitter csv_;
-  char date_[kDateLength] = {};
+  char date_[kDateLength] = {'\n'};  // which no line holds
   int64_t midnight_ns_ = 0;
   bool first_ = true;
 };

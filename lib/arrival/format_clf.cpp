@@ -127,7 +127,7 @@ class Clf final : public FormatParser {
   ImportSink& sink_;
   TimeZone utc_;
   TimeFormat format_{"%d/%b/%Y:%H:%M:%S %z"};
-  char date_[kDateLength] = {};
+  char date_[kDateLength] = {'\n'};  // which no line holds
   char zone_[kZoneLength] = {};
   int64_t midnight_ns_ = 0;
 };

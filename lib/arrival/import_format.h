@@ -174,7 +174,6 @@ struct FormatEntry {
   ImportFormat info;
   std::string_view data_set;  // where the format tells which one it is, else empty
   std::string_view license;   // SPDX
-  bool files_follow;          // the times of each file begin anew
   MakeParser make;
 };
 
