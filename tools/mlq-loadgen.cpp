@@ -166,9 +166,11 @@ void add_import_options(cli::Command& command, arrival::ImportOptions& o) {
   using namespace arrival;
   command.add(
       "Time",
-      {cli::value_option("origin", "TIME",
-                         "The source's time that becomes t_ns = 0: ISO 8601, or seconds since 1970.",
-                         o.origin_ns, parse_origin)
+      {cli::value_option(
+           "origin", "TIME",
+           "The source's time that becomes t_ns = 0: ISO 8601, @ and seconds since 1970, or a time "
+           "from the source's own zero, as in 90s.",
+           o.origin_ns, parse_origin)
            .shown_default("the first event"),
        choice_option<Dequantise>(
            "dequantise", "Spread the events of one stamp: at random (uniform) or evenly (even).",
@@ -393,7 +395,8 @@ void print_stat(Context& context, const arrival::StatSummary& summary) {
   chart.utf8 = context.terminal().utf8;
   chart.from = "0";
   chart.to = format_duration(summary.bin_ns * static_cast<int64_t>(summary.bins.size()));
-  context.print(fmt::format("\narrivals in each {}:\n", format_duration(summary.bin_ns)) + chart.text(summary.bins));
+  context.print(fmt::format("\narrivals in each {}:\n", format_duration(summary.bin_ns)) +
+                chart.text(summary.bins));
 }
 
 cli::Command stat_command(StatArguments& arguments) {
