@@ -24,7 +24,7 @@ std::vector<std::string> words_of(std::string_view text) {
     in_word = true;
     if (quote == 0 && (c == '\'' || c == '"')) {
       quote = c;
-    } else if (c == quote) {
+    } else if (quote != 0 && c == quote) {
       quote = 0;
     } else {
       words.back() += c;

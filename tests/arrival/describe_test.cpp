@@ -9,7 +9,7 @@
 #include "lib/base/error.h"
 #include "lib/base/fmath.h"
 #include "lib/base/random.h"
-#include "tests/support/trace_files.h"
+#include "tests/arrival/trace_files.h"
 
 namespace mlq::arrival {
 namespace {

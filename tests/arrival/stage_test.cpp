@@ -1,6 +1,7 @@
 #include "lib/arrival/stage.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -8,8 +9,8 @@
 #include "lib/base/error.h"
 #include "lib/base/fmath.h"
 #include "lib/base/random.h"
+#include "tests/arrival/trace_files.h"
 #include "tests/support/process.h"
-#include "tests/support/trace_files.h"
 
 namespace mlq::arrival {
 namespace {
@@ -460,9 +461,18 @@ TEST(Xform, EndsCleanlyWhenAskedToStop) {
   stop.request(2);
   XformOptions options;
   options.trace.reader.stop = &stop;
-  const Written out = xform(dir, {"thin 1"}, file, options);
-  ASSERT_TRUE(out.end);
-  EXPECT_EQ(out.end->interrupted, true);
+  int ends[2];  // a regular file would be left as it was
+  ASSERT_EQ(::pipe(ends), 0);
+  {
+    records::Writer writer(Output::open("/dev/fd/" + std::to_string(ends[1])), true);
+    run_xform({"thin 1"}, file, options, test::test_run(), writer);
+  }
+  std::string text(1 << 16, '\0');
+  text.resize(static_cast<size_t>(::read(ends[0], text.data(), text.size())));
+  ::close(ends[0]);
+  ::close(ends[1]);
+  EXPECT_NE(text.find("\"type\":\"end\""), std::string::npos) << text;
+  EXPECT_NE(text.find("\"interrupted\":true"), std::string::npos) << text;
 }
 
 TEST(Xform, OfAnEmptyTraceIsAnEmptyTrace) {

@@ -1,4 +1,4 @@
-#include "tests/support/trace_files.h"
+#include "tests/arrival/trace_files.h"
 
 namespace mlq::test {
 
