@@ -1,5 +1,8 @@
 # What `cmake --install` and `cpack` carry beside the programs.
 install(FILES ${CMAKE_SOURCE_DIR}/man/mlq-records.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
+# lib/cli looks for share/mlq beside bin.
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/data/ DESTINATION share/mlq)
+install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME mlq)
 set(CPACK_PACKAGE_VENDOR "mlq")

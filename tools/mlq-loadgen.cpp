@@ -121,9 +121,7 @@ cli::Command gen_command(arrival::GenerateOptions& options) {
     options.seed = context.shared().seed;
     options.threads = context.threads();
     options.stop = &context.stop();
-    if (options.spec.process == "preset" || options.spec.argument.empty()) {
-      if (options.spec.argument == "rrl-wiki") options.data_dir = cli::data_folder();
-    }
+    options.data_dir = cli::data_folder();
     options.progress = [&context](uint64_t done) {
       context.progress([done] { return fmt::format("{} arrivals", done); });
     };
@@ -467,6 +465,7 @@ cli::Command check_command(CheckArguments& arguments) {
   };
   command.run = [&arguments](Context& context) {
     arguments.options.trace = arguments.trace.options(context);
+    arguments.options.data_dir = cli::data_folder();
     arguments.options.seed = context.shared().seed;
     records::Writer writer = cli::open_writer(context);
     const records::Verdict verdict =
@@ -498,7 +497,7 @@ cli::Command explain_command(arrival::ProcessSpec& spec) {
   command.run = [&spec](Context& context) {
     arrival::BuildContext build;
     build.seed = context.shared().seed;
-    if (spec.argument == "rrl-wiki") build.data_dir = cli::data_folder();
+    build.data_dir = cli::data_folder();
     const records::Expected expected = arrival::expected(spec, build);
     records::Writer writer = cli::open_writer(context);
     writer.run(cli::run_record(context));

@@ -14,7 +14,8 @@ records::Run run_record(const Context& context);
 // A stream of records to -o, with or without run and end as --no-provenance says.
 records::Writer open_writer(const Context& context);
 // The folder of the data that comes with mlq: `share/mlq` beside the program's `bin`, else `data` of the
-// source tree that the program was built from. Throws an environment Error if there is neither.
+// source tree that the program was built from. Where there is neither, the former: who opens a file in it
+// learns where it should have been.
 std::string data_folder();
 
 }  // namespace mlq::cli
