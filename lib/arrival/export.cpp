@@ -70,7 +70,8 @@ uint64_t run_export(std::string_view format, records::Reader& in, Output out, co
   if (!begun) begin();
   exporter->end(text, flush);
   out.write(text.view());
-  out.close();
+  // What a signal cut short does not take the place of a whole file.
+  if (!in.interrupted() || !out.replaces_file()) out.close();
   return count;
 }
 
