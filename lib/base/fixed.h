@@ -51,21 +51,22 @@ inline bool fixed_product_overflows(u128 a, u128 b) {
   return width(a) + width(b) > 191;
 }
 
-// floor(a * 2^64 / b), saturating; b > 0. By long division: exact, and rare (once a segment).
+// floor(a * 2^64 / b), saturating; b > 0. The fraction is one digit of long division in base 2^64 (Knuth, The
+// Art of Computer Programming 2, algorithm D): an estimate from the divisor's first digit is at most 2 too
+// high.
 inline u128 fixed_divide(u128 a, u128 b) {
-  u128 quotient = 0;
-  u128 rest = 0;
-  for (int bit = 191; bit >= 0; --bit) {
-    const bool carry = (rest >> 127) != 0;
-    rest <<= 1;
-    if (bit >= 64) rest |= (a >> (bit - 64)) & 1;
-    if (carry || rest >= b) {
-      rest -= b;
-      if (bit >= 128) return kFixedMax;
-      quotient |= u128{1} << bit;
-    }
-  }
-  return quotient;
+  const u128 whole = a / b;
+  if (whole >> 64 != 0) return kFixedMax;
+  const int shift = b >> 64 != 0 ? std::countl_zero(static_cast<uint64_t>(b >> 64))
+                                 : 64 + std::countl_zero(static_cast<uint64_t>(b));
+  const u128 divisor = b << shift;
+  const u128 rest = (a % b) << shift;
+  const auto first = static_cast<uint64_t>(divisor >> 64);
+  const auto second = static_cast<uint64_t>(divisor);
+  u128 digit = static_cast<uint64_t>(rest >> 64) == first ? kFixedOne - 1 : rest / first;
+  for (u128 left = rest - digit * first; left >> 64 == 0 && digit * second > left << 64; left += first)
+    --digit;
+  return (whole << 64) + digit;
 }
 
 }  // namespace mlq
