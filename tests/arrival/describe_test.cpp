@@ -2,21 +2,23 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "lib/arrival/count_series.h"
+#include "lib/arrival/import.h"
 #include "lib/arrival/period.h"
 #include "lib/base/error.h"
 #include "lib/base/fmath.h"
 #include "lib/base/random.h"
 #include "tests/arrival/trace_files.h"
+#include "tests/support/traces.h"
 
 namespace mlq::arrival {
 namespace {
 
 using test::arrivals_at;
 using test::TempDir;
-using test::trace_file;
 
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kHour = 3600 * kSecond;
@@ -60,7 +62,7 @@ TEST(Stat, OfAHandMadeTraceIsExact) {
   arrivals[0].input_tokens = 10;
   arrivals[1].input_tokens = 20;
   arrivals[2].output_tokens = 7;
-  const records::TraceStat all = describe(dir, trace_file(dir, "t", arrivals, 2 * kSecond)).stats.at(0);
+  const records::TraceStat all = describe(dir, test::trace_file(dir, "t", arrivals, 2 * kSecond)).stats.at(0);
   EXPECT_EQ(all.klass, "*");
   EXPECT_EQ(all.count, 5u);
   EXPECT_EQ(all.duration_ns, 2 * kSecond);
@@ -85,7 +87,7 @@ TEST(Stat, GapCvIsThatOfTheGaps) {
     times.push_back(times.back() + kSecond);
     times.push_back(times.back() + 3 * kSecond);
   }
-  const Described out = describe(dir, trace_file(dir, "t", arrivals_at(times)));
+  const Described out = describe(dir, test::trace_file(dir, "t", arrivals_at(times)));
   EXPECT_NEAR(*out.stats[0].gap_cv, 0.5, 1e-12);
   const auto acf = described_as<records::Acf>(dir, out);
   ASSERT_EQ(acf.size(), 50u);
@@ -97,7 +99,7 @@ TEST(Stat, OfEquallySpacedArrivalsHasNoDispersion) {
   const TempDir dir;
   std::vector<int64_t> times;
   for (int64_t k = 0; k < 100'000; ++k) times.push_back(k * 1'000'000);
-  const Described out = describe(dir, trace_file(dir, "t", arrivals_at(times), 100 * kSecond));
+  const Described out = describe(dir, test::trace_file(dir, "t", arrivals_at(times), 100 * kSecond));
   EXPECT_EQ(out.stats[0].gap_cv, 0);
   EXPECT_EQ(out.stats[0].peak_ratio_1s, 1);
   ASSERT_EQ(out.summary.idc.size(), 4u);  // 1 ms to 1 s; of 10 s there are but ten windows
@@ -108,7 +110,8 @@ TEST(Stat, OfEquallySpacedArrivalsHasNoDispersion) {
 
 TEST(Stat, OfAPoissonProcessIsUnremarkable) {
   const TempDir dir;
-  const Described out = describe(dir, trace_file(dir, "t", arrivals_at(poisson_times(100'000, 1e7, 1))));
+  const Described out =
+      describe(dir, test::trace_file(dir, "t", arrivals_at(poisson_times(100'000, 1e7, 1))));
   const records::TraceStat& all = out.stats.at(0);
   EXPECT_NEAR(*all.gap_cv, 1, 4 / std::sqrt(1e5));
   EXPECT_NEAR(static_cast<double>(*all.gap_p50_ns), 1e7 * std::log(2), 0.02 * 1e7);
@@ -136,7 +139,7 @@ TEST(Stat, FindsThePeriodOfASinusoid) {
     const double t = static_cast<double>(candidates[i]) * 1e-9;
     if (coins.uniform(i) * 2 < 1 + std::sin(2 * M_PI * t / 37)) times.push_back(candidates[i]);
   }
-  const Described out = describe(dir, trace_file(dir, "t", arrivals_at(times)));
+  const Described out = describe(dir, test::trace_file(dir, "t", arrivals_at(times)));
   ASSERT_TRUE(out.stats[0].period_ns);
   EXPECT_NEAR(static_cast<double>(*out.stats[0].period_ns), 37e9, 0.3e9);
 }
@@ -145,7 +148,7 @@ TEST(Stat, SeesBatches) {
   const TempDir dir;
   std::vector<int64_t> times;
   for (int64_t t : poisson_times(20'000, 3e8, 2)) times.push_back(t / (3 * kSecond) * 3 * kSecond);
-  const records::TraceStat all = describe(dir, trace_file(dir, "t", arrivals_at(times))).stats.at(0);
+  const records::TraceStat all = describe(dir, test::trace_file(dir, "t", arrivals_at(times))).stats.at(0);
   EXPECT_EQ(all.resolution_ns, 3 * kSecond);
   EXPECT_EQ(all.tick_ns, 3 * kSecond);
   ASSERT_TRUE(all.period_ns);
@@ -186,21 +189,21 @@ TEST(Stat, DescribesClassesByName) {
   arrivals[1].klass = "a";
   arrivals[2].klass = "a";
   arrivals[3].klass = "b";
-  const Described out = describe(dir, trace_file(dir, "t", arrivals, 100));
+  const Described out = describe(dir, test::trace_file(dir, "t", arrivals, 100));
   ASSERT_EQ(out.stats.size(), 3u);
   EXPECT_EQ(out.stats[1].klass, "a");
   EXPECT_EQ(out.stats[1].gap_max_ns, 10);
   EXPECT_EQ(out.stats[2].klass, "b");
   EXPECT_EQ(out.stats[2].gap_max_ns, 40);
   for (auto& arrival : arrivals) arrival.klass = "only";
-  EXPECT_EQ(describe(dir, trace_file(dir, "u", arrivals, 100)).stats.size(), 1u);
+  EXPECT_EQ(describe(dir, test::trace_file(dir, "u", arrivals, 100)).stats.size(), 1u);
 }
 
 TEST(Stat, BinsCoverTheTraceAndCountEveryArrival) {
   const TempDir dir;
   const auto times = poisson_times(3000, 1e8, 5);
   const int64_t duration = 400 * kSecond + kSecond / 2;
-  const auto file = trace_file(dir, "t", arrivals_at(times), duration);
+  const auto file = test::trace_file(dir, "t", arrivals_at(times), duration);
   for (const std::optional<int64_t> width : {std::optional<int64_t>(), std::optional<int64_t>(7 * kSecond)}) {
     StatOptions options;
     options.bin_ns = width;
@@ -225,7 +228,7 @@ TEST(Stat, ABinIsHalfOpen) {
   options.bin_ns = 10;
   options.emit = parse_stat_kinds("bin");
   const auto bins = described_as<records::Bin>(
-      dir, describe(dir, trace_file(dir, "t", arrivals_at({0, 9, 10, 30})), options));
+      dir, describe(dir, test::trace_file(dir, "t", arrivals_at({0, 9, 10, 30})), options));
   ASSERT_EQ(bins.size(), 4u);
   EXPECT_EQ(bins[0].count, 2);
   EXPECT_EQ(bins[1].count, 1);
@@ -236,7 +239,7 @@ TEST(Stat, ABinIsHalfOpen) {
 
 TEST(Stat, WritesOnlyTheKindsAskedFor) {
   const TempDir dir;
-  const auto file = trace_file(dir, "t", arrivals_at(poisson_times(100, 1e8, 5)));
+  const auto file = test::trace_file(dir, "t", arrivals_at(poisson_times(100, 1e8, 5)));
   StatOptions options;
   options.emit = parse_stat_kinds("qq,idc");
   const Described out = describe(dir, file, options);
@@ -251,8 +254,8 @@ TEST(Stat, WritesOnlyTheKindsAskedFor) {
 
 TEST(Stat, HistogramsHoldEveryValue) {
   const TempDir dir;
-  const auto hist =
-      described_as<records::Hist>(dir, describe(dir, trace_file(dir, "t", arrivals_at({0, 5, 15, 20}))));
+  const auto hist = described_as<records::Hist>(
+      dir, describe(dir, test::trace_file(dir, "t", arrivals_at({0, 5, 15, 20}))));
   ASSERT_EQ(hist.size(), 1u);
   EXPECT_EQ(hist[0].metric, "gap_ns");
   EXPECT_EQ(hist[0].bins, "5:2 10:1");
@@ -265,7 +268,7 @@ TEST(Stat, PrefixReuseIsTheShareOfBlocksSeenBefore) {
   arrivals[0].prefix_ids = {1, 2};
   arrivals[1].prefix_ids = {1, 3};
   arrivals[2].prefix_ids = {1, 2, 3, 4};
-  EXPECT_DOUBLE_EQ(*describe(dir, trace_file(dir, "t", arrivals)).stats[0].prefix_reuse, 0.5);
+  EXPECT_DOUBLE_EQ(*describe(dir, test::trace_file(dir, "t", arrivals)).stats[0].prefix_reuse, 0.5);
 }
 
 // ---- Poor input
@@ -282,7 +285,7 @@ TEST(Stat, OfAnEmptyTraceIsNullsWithANote) {
 
 TEST(Stat, OfOneArrivalHasNoGaps) {
   const TempDir dir;
-  const records::TraceStat all = describe(dir, trace_file(dir, "t", arrivals_at({5}), 10)).stats.at(0);
+  const records::TraceStat all = describe(dir, test::trace_file(dir, "t", arrivals_at({5}), 10)).stats.at(0);
   EXPECT_EQ(all.count, 1u);
   EXPECT_FALSE(all.gap_mean_ns);
   EXPECT_FALSE(all.tick_ns);
@@ -291,7 +294,8 @@ TEST(Stat, OfOneArrivalHasNoGaps) {
 
 TEST(Stat, OfArrivalsAtOneTimeIsNoDivisionByZero) {
   const TempDir dir;
-  const records::TraceStat all = describe(dir, trace_file(dir, "t", arrivals_at({0, 0, 0}))).stats.at(0);
+  const records::TraceStat all =
+      describe(dir, test::trace_file(dir, "t", arrivals_at({0, 0, 0}))).stats.at(0);
   EXPECT_TRUE(std::isnan(all.rate_per_s));
   EXPECT_FALSE(all.gap_cv);
   EXPECT_EQ(all.gap_max_ns, 0);
@@ -300,7 +304,7 @@ TEST(Stat, OfArrivalsAtOneTimeIsNoDivisionByZero) {
 TEST(Stat, CountsInversionsAndDescribesTheSortedTrace) {
   const TempDir dir;
   const records::TraceStat all =
-      describe(dir, trace_file(dir, "t", arrivals_at({10, 0, 30, 20}))).stats.at(0);
+      describe(dir, test::trace_file(dir, "t", arrivals_at({10, 0, 30, 20}))).stats.at(0);
   EXPECT_EQ(all.inversions, 2u);
   EXPECT_EQ(all.gap_max_ns, 10);
 }
@@ -308,7 +312,7 @@ TEST(Stat, CountsInversionsAndDescribesTheSortedTrace) {
 TEST(Stat, OfTheLongestTraceStaysSmall) {
   const TempDir dir;
   const int64_t end = INT64_MAX;
-  const Described out = describe(dir, trace_file(dir, "t", arrivals_at({0, end / 2, end})));
+  const Described out = describe(dir, test::trace_file(dir, "t", arrivals_at({0, end / 2, end})));
   EXPECT_EQ(out.stats[0].count, 3u);
   EXPECT_LE(out.summary.bins.size(), 200u);
 }
@@ -357,6 +361,64 @@ TEST(Stat, RefusesBinsThatOverlapOrHaveNoLength) {
                            "{\"type\":\"bin\",\"t_ns\":5,\"dt_ns\":9,\"count\":1}\n"}) {
     EXPECT_THROW(describe(dir, dir.file("bins", text)), Error) << text;
   }
+}
+
+// ---- Public traces
+
+std::string imported(const TempDir& dir, std::string_view format, const std::string& file,
+                     const ImportOptions& options = {}) {
+  records::Writer writer(Output::open(dir / "imported.jsonl"), true);
+  run_import(format, {file}, options, test::test_run(), writer);
+  return dir / "imported.jsonl";
+}
+
+TEST(PublicTraces, AzureCodeIsBurstyAtEveryScale) {
+  MLQ_NEED_TRACE(file, "azure-llm-2023/AzureLLMInferenceTrace_code.csv");
+  const TempDir dir;
+  const Described out = describe(dir, imported(dir, "azure-llm", file));
+  const records::TraceStat& all = out.stats.at(0);
+  EXPECT_EQ(all.count, 8819u);
+  EXPECT_NEAR(*all.gap_cv, 13.2, 0.06);
+  EXPECT_EQ(all.tick_ns, 1000);
+  EXPECT_EQ(all.resolution_ns, 1000);
+  EXPECT_NEAR(*all.input_tokens_mean * 8819, 18'059'974, 0.5);
+  EXPECT_NEAR(*all.output_tokens_mean * 8819, 245'896, 0.5);
+  const auto second = std::find_if(out.summary.idc.begin(), out.summary.idc.end(),
+                                   [](const records::Idc& idc) { return idc.window_ns == kSecond; });
+  ASSERT_NE(second, out.summary.idc.end());
+  EXPECT_NEAR(second->idc, 13.2, 0.06);
+}
+
+TEST(PublicTraces, MooncakeConversationIsBatchesOfThreeSeconds) {
+  MLQ_NEED_TRACE(file, "mooncake/conversation_trace.jsonl");
+  const TempDir dir;
+  const records::TraceStat all = describe(dir, imported(dir, "mooncake", file)).stats.at(0);
+  EXPECT_EQ(all.count, 12'031u);
+  EXPECT_EQ(all.distinct_times, 1180u);
+  EXPECT_EQ(all.tick_ns, 1'000'000);
+  EXPECT_EQ(all.resolution_ns, 3 * kSecond);
+  EXPECT_NEAR(static_cast<double>(*all.period_ns), 3e9, 1e6);
+  EXPECT_NEAR(*all.prefix_reuse, 0.366, 0.0005);
+}
+
+TEST(PublicTraces, MooncakeSyntheticReusesMoreOfItsPrefixes) {
+  MLQ_NEED_TRACE(file, "mooncake/synthetic_trace.jsonl");
+  const TempDir dir;
+  const records::TraceStat all = describe(dir, imported(dir, "mooncake", file)).stats.at(0);
+  EXPECT_EQ(all.distinct_times, 3982u);
+  EXPECT_NEAR(*all.prefix_reuse, 0.640, 0.0005);
+}
+
+TEST(PublicTraces, WikipediaHasADay) {
+  MLQ_NEED_TRACE(file, "limbo/wikipedia_trace.txt");
+  const TempDir dir;
+  ImportOptions options;
+  options.bin_ns = kHour;
+  const records::TraceStat all = describe(dir, imported(dir, "limbo", file, options)).stats.at(0);
+  EXPECT_EQ(all.count, 2'112'744'963u);
+  EXPECT_EQ(all.duration_ns, 1483 * kHour);
+  ASSERT_TRUE(all.period_ns);
+  EXPECT_NEAR(static_cast<double>(*all.period_ns), 24.0 * kHour, 0.02 * kHour);
 }
 
 // ---- Parts
