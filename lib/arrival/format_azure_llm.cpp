@@ -9,10 +9,11 @@
 namespace mlq::arrival {
 namespace {
 
+// Token counts are copied as they are written.
 struct AzureRow {
   int64_t t_ns = 0;
-  uint32_t input = 0;
-  uint32_t output = 0;
+  std::string_view input;
+  std::string_view output;
 };
 
 class AzureLlm final : public FormatParser {
@@ -32,8 +33,10 @@ class AzureLlm final : public FormatParser {
     }
     first_ = false;
     jsonl::Buffer& out = sink_.begin();
-    put_number<&records::Arrival::input_tokens>(out, row.input);
-    put_number<&records::Arrival::output_tokens>(out, row.output);
+    put_key<&records::Arrival::input_tokens>(out);
+    out.raw(row.input);
+    put_key<&records::Arrival::output_tokens>(out);
+    out.raw(row.output);
     sink_.commit(row.t_ns);
     return nullptr;
   }
@@ -51,11 +54,12 @@ class AzureLlm final : public FormatParser {
     p += 20;
     int64_t ns = 0;
     if (!scan::nanoseconds(p, ns) || *p != ',') return false;
-    p = scan::number32(p + 1, row.input);
-    if (p == nullptr || *p != ',') return false;
-    p = scan::number32(p + 1, row.output);
+    row.input = {p + 1, static_cast<size_t>(scan::plain_digits(p + 1))};
+    p = row.input.data() + row.input.size();
+    if (row.input.empty() || *p != ',') return false;
+    row.output = {p + 1, static_cast<size_t>(scan::plain_digits(p + 1))};
     row.t_ns = midnight_ns_ + second * kNsPerSecond + ns;
-    return p == text.data() + text.size();
+    return !row.output.empty() && row.output.data() + row.output.size() == text.data() + text.size();
   }
 
   // Rows of one day come together, so a date is looked at once.
@@ -76,12 +80,16 @@ class AzureLlm final : public FormatParser {
     if (fields.size() != 3) return "there are not three fields";
     const auto time = parse_iso(fields[0].text, utc_);
     if (!time) return "the time is not YYYY-MM-DD HH:MM:SS.fffffff";
-    const auto input = parse_whole(fields[1].text);
-    const auto output = parse_whole(fields[2].text);
-    if (!input || !output || *input > UINT32_MAX || *output > UINT32_MAX)
-      return "a token count is no whole number";
-    row = {*time, static_cast<uint32_t>(*input), static_cast<uint32_t>(*output)};
-    return nullptr;
+    row = {*time, plain_number(fields[1].text, input_), plain_number(fields[2].text, output_)};
+    return row.input.empty() || row.output.empty() ? "a token count is no whole number" : nullptr;
+  }
+
+  // A number of 32 bits without leading zeros, in `memory`; empty if the text is none.
+  static std::string_view plain_number(std::string_view text, std::string& memory) {
+    const auto number = parse_whole(text);
+    if (!number || *number > UINT32_MAX) return {};
+    memory = std::to_string(*number);
+    return memory;
   }
 
   const char* check_header() const {
@@ -99,6 +107,7 @@ class AzureLlm final : public FormatParser {
   CsvSplitter csv_;
   char date_[kDateLength] = {'\n'};  // which no line holds
   int64_t midnight_ns_ = 0;
+  std::string input_, output_;
   bool first_ = true;
 };
 

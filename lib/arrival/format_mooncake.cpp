@@ -126,7 +126,7 @@ class Mooncake final : public FormatParser {
     if (!in.literal("[")) return false;
     put_number<&records::Arrival::input_tokens>(row, input);
     put_number<&records::Arrival::output_tokens>(row, output);
-    row.raw(arrival_key<&records::Arrival::prefix_ids>);
+    put_key<&records::Arrival::prefix_ids>(row);
     row.raw('[');
     return in.ids(row) && in.literal("}") && in.at_end();
   }
@@ -146,7 +146,7 @@ class Mooncake final : public FormatParser {
     ids_.clear();
     if (!jsonl::read_uint64_array(*ids, ids_)) return "hash_ids is not an array of whole numbers";
     if (ids_.size() > kMostIds) return "more than 4,096 hash_ids";
-    row.raw(arrival_key<&records::Arrival::prefix_ids>);
+    put_key<&records::Arrival::prefix_ids>(row);
     for (size_t i = 0; i < ids_.size(); ++i) {
       row.raw(i == 0 ? '[' : ',');
       row.integer(ids_[i]);

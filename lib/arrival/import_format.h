@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
@@ -32,30 +33,46 @@ constexpr bool is_field_of() {
 }
 
 template <auto Member>
-consteval std::string_view find_key() {
-  std::string_view key;
-  std::apply(
-      [&]<class... F>(const F&...) { ((is_field_of<Member, F>() ? void(key = F::key) : void()), ...); },
-      records::Schema<records::Arrival>::fields);
-  return key;
+consteval size_t find_place() {
+  size_t place = 0;
+  bool found = false;
+  std::apply([&]<class... F>(
+                 const F&...) { ((found = found || is_field_of<Member, F>(), place += found ? 0 : 1), ...); },
+             records::Schema<records::Arrival>::fields);
+  return place;
 }
 
 }  // namespace detail
 
+constexpr size_t kArrivalFields = std::tuple_size_v<decltype(records::Schema<records::Arrival>::fields)>;
+
 // `,"input_tokens":` for &Arrival::input_tokens.
 template <auto Member>
-constexpr std::string_view arrival_key = detail::find_key<Member>();
+constexpr std::string_view arrival_key =
+    std::tuple_element_t<detail::find_place<Member>(),
+                         decltype(records::Schema<records::Arrival>::fields)>::key;
+
+// In a row that waits, one byte that JSON text does not hold stands for a key: rows are a third as long, and
+// memory that is not touched costs nothing. import_write.cpp puts the keys back; a row may also hold keys in
+// full.
+template <auto Member>
+constexpr char arrival_code = static_cast<char>(1 + detail::find_place<Member>());
+static_assert(kArrivalFields < 0x20);
 
 // Append a member to a row. Members go in the order of the field list.
+template <auto Member>
+void put_key(jsonl::Buffer& row) {
+  row.raw(arrival_code<Member>);
+}
 template <auto Member, std::integral T>
 void put_number(jsonl::Buffer& row, T value) {
-  row.raw(arrival_key<Member>);
+  put_key<Member>(row);
   row.integer(value);
 }
 // Returns how many bytes were no UTF-8.
 template <auto Member>
 size_t put_string(jsonl::Buffer& row, std::string_view text) {
-  row.raw(arrival_key<Member>);
+  put_key<Member>(row);
   return row.string(text);
 }
 
@@ -67,19 +84,47 @@ struct BinRow {
 };
 constexpr uint32_t kNoClass = UINT32_MAX;
 
+// Tick and distinct times of a sequence while it is in order, so that most traces need no second look. What
+// samples of gaps tell is left to stats::ResolutionDetector.
+class OrderedTimes {
+ public:
+  void add(int64_t t_ns) {
+    if (distinct_ == 0) {
+      first_ = t_ns;
+      distinct_ = 1;
+    } else if (t_ns != last_) {
+      const uint64_t gap = static_cast<uint64_t>(t_ns) - static_cast<uint64_t>(last_);
+      if (tick_ == 0 || gap % tick_ != 0) tick_ = std::gcd(tick_, gap);
+      ++distinct_;
+    }
+    last_ = t_ns;
+  }
+  int64_t first() const { return first_; }
+  int64_t last() const { return last_; }
+  uint64_t tick() const { return tick_; }
+  uint64_t distinct() const { return distinct_; }
+
+ private:
+  int64_t first_ = 0;
+  int64_t last_ = 0;
+  uint64_t tick_ = 0;
+  uint64_t distinct_ = 0;
+};
+
 // Takes what parsers read. Times are those of the source: Unix nanoseconds, or nanoseconds from its own zero.
 class ImportSink {
  public:
   explicit ImportSink(const ImportOptions& options)
       : options_(options), rows_(options.memory_bytes, options.temp_folder) {}
 
-  // A row of an arrival: append `,"name":value` members to the buffer, then commit or drop.
+  // A row of an arrival: append members to the buffer (put_...), then commit or drop.
   jsonl::Buffer& begin() { return rows_.begin(); }
   void drop() { rows_.drop(); }
   // Input Error if rows must be in order and this one is not.
   void commit(int64_t t_ns) {
     if (t_ns < rows_.last_time() && options_.sort == ImportSort::assume) refuse_inversion();
     latest_ = std::max(latest_, t_ns);
+    times_.add(t_ns);
     rows_.commit(t_ns);
   }
   // The same for formats that are not worth hand-made rows; t_ns of `marks` is 0.
@@ -118,6 +163,8 @@ class ImportSink {
   std::optional<uint32_t> prefix_block_tokens;
 
   RowStore& rows() { return rows_; }
+  // Means something while rows().inversions() is 0.
+  const OrderedTimes& times() const { return times_; }
   std::vector<BinRow>& bins() { return bins_; }
   const std::vector<std::string>& classes() const { return classes_; }
   uint64_t bad_bytes() const { return bad_bytes_; }
@@ -129,6 +176,7 @@ class ImportSink {
 
   const ImportOptions& options_;
   RowStore rows_;
+  OrderedTimes times_;
   std::vector<BinRow> bins_;
   std::vector<std::string> classes_;
   std::unordered_map<std::string, uint32_t> class_index_;

@@ -105,22 +105,24 @@ class RowStore::Merge {
     }
     // Makes `bytes` of the run lie in the buffer; false at its end.
     bool have(size_t bytes) {
-      if (buffer.size() - begin >= bytes) return true;
-      buffer.erase(buffer.begin(), buffer.begin() + static_cast<ptrdiff_t>(begin));
+      if (held - begin >= bytes) return true;
+      std::memmove(buffer.data(), buffer.data() + begin, held - begin);
+      held -= begin;
       begin = 0;
-      const size_t held = buffer.size();
-      const auto more =
-          static_cast<size_t>(std::min<uint64_t>(end - at, std::max(bytes, kFileBuffer) - held));
-      buffer.resize(held + more);
+      const uint64_t room = std::max(bytes, kFileBuffer) - held;
+      const auto more = static_cast<size_t>(std::min(end - at, room));
+      if (buffer.size() < held + more + kReadBehind) buffer.resize(held + more + kReadBehind);
       file->read(buffer.data() + held, more, at);
+      held += more;
       at += more;
-      return buffer.size() >= bytes;
+      return held >= bytes;
     }
 
     const TempFile* file;
     uint64_t at, end;
     std::vector<char> buffer;
-    size_t begin = 0;
+    size_t begin = 0;  // of what is not read yet
+    size_t held = 0;   // where it ends
     Row row{};
   };
   struct Head {

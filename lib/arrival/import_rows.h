@@ -22,6 +22,8 @@ class RowStore {
   RowStore& operator=(const RowStore&) = delete;
   ~RowStore();
 
+  static constexpr size_t kReadBehind = 8;
+
   // Begins a row: the caller appends its bytes to the buffer, nothing else, and then calls commit() or
   // drop().
   jsonl::Buffer& begin() {
@@ -39,6 +41,7 @@ class RowStore {
     char* header = chunk_->data() + start_;
     std::memcpy(header, &time, sizeof time);
     std::memcpy(header + sizeof time, &length, sizeof length);
+    chunk_->reserve(kReadBehind);
     ++rows_;
     ++rows_in_memory_;
     if (chunk_->size() >= chunk_bytes_) next_chunk();
@@ -52,7 +55,8 @@ class RowStore {
   int64_t last_time() const { return last_; }          // of the last row added
   size_t runs() const { return runs_.size(); }         // sorted runs in the temporary file
 
-  // Calls visit(time, bytes) for each row, in order; stops when it returns false.
+  // Calls visit(time, bytes) for each row, in order; stops when it returns false. kReadBehind bytes may be
+  // read behind the row's.
   template <class Visit>
   void for_each(Visit&& visit) const {
     if (!runs_.empty()) {

@@ -77,6 +77,14 @@ inline const char* number(const char* p, int most, uint64_t& value) {
   return n == 0 || n > most ? nullptr : p + n;
 }
 
+// The digits of a whole number of at most 9 digits as JSON writes it, without leading zeros; returns how
+// many, 0 for anything else.
+inline int plain_digits(const char* p) {
+  int n = count_digits(load8(p));
+  if (n == 8) n += count_digits(load8(p + 8));
+  return n > 9 || (n > 1 && *p == '0') ? 0 : n;
+}
+
 // A number of at most 32 bits.
 inline const char* number32(const char* p, uint32_t& value) {
   uint64_t wide = 0;

@@ -1,5 +1,10 @@
 #include "lib/arrival/import_write.h"
 
+#include <array>
+#include <bit>
+#include <charconv>
+
+#include "lib/arrival/import_scan.h"
 #include "lib/base/error.h"
 #include "lib/base/random.h"
 #include "lib/stats/resolution.h"
@@ -52,6 +57,17 @@ Survey survey(const RowStore& rows, bool with_stamps) {
   return s;
 }
 
+// The same without a look at the rows: they lie in order, and share too few times to be batches.
+Survey survey_in_order(const OrderedTimes& times, uint64_t rows) {
+  Survey s;
+  s.first_ns = times.first();
+  s.last_ns = times.last();
+  s.resolution.arrivals = rows;
+  s.resolution.distinct_times = times.distinct();
+  s.resolution.tick_ns = s.resolution.resolution_ns = static_cast<int64_t>(times.tick());
+  return s;
+}
+
 // The times of the rows, in order, with ties spread.
 class Spreader {
  public:
@@ -86,20 +102,74 @@ class Spreader {
   size_t at_ = 0;
 };
 
+// {"type":"arrival","t_ns":
+constexpr auto kLineBegin = [] {
+  constexpr std::string_view parts[] = {"{\"type\":\"", records::Schema<records::Arrival>::type, "\"",
+                                        arrival_key<&records::Arrival::t_ns>};
+  constexpr size_t size = parts[0].size() + parts[1].size() + parts[2].size() + parts[3].size();
+  std::array<char, size> text{};
+  auto at = text.begin();
+  for (const std::string_view part : parts) at = std::copy(part.begin(), part.end(), at);
+  return text;
+}();
+
+constexpr std::string_view kLineEnd = "}\n";
+
+// What the one-byte keys of rows stand for, with room to be copied as one block.
+constexpr size_t kKeyRoom = 32;
+struct Key {
+  std::array<char, kKeyRoom> text{};
+  size_t size = 0;
+};
+constexpr auto kKeys = std::apply(
+    []<class... F>(const F&...) {
+      static_assert(((F::key.size() <= kKeyRoom) && ...));
+      std::array<Key, 1 + sizeof...(F)> keys{};
+      size_t code = 1;
+      const auto add = [&](std::string_view key) {
+        std::copy(key.begin(), key.end(), keys[code].text.begin());
+        keys[code++].size = key.size();
+      };
+      (add(F::key), ...);
+      return keys;
+    },
+    records::Schema<records::Arrival>::fields);
+
+// Copies a row to `to` with its keys in full; returns where the copy ends. Reads RowStore::kReadBehind bytes
+// behind the row and writes as many behind the copy.
+char* expand(std::string_view row, char* to) {
+  const char* from = row.data();
+  const char* const end = from + row.size();
+  while (from < end) {
+    const uint64_t word = scan::load8(from);
+    std::memcpy(to, from, 8);
+    // The high bit of the first byte below 0x20 is set, and none before it.
+    const uint64_t codes = (word - scan::each_byte(0x20)) & ~word & scan::each_byte(0x80);
+    const auto plain = std::min<ptrdiff_t>(codes == 0 ? 8 : std::countr_zero(codes) / 8, end - from);
+    from += plain;
+    to += plain;
+    if (codes == 0 || from == end) continue;
+    const Key& key = kKeys[static_cast<unsigned char>(*from++)];
+    std::memcpy(to, key.text.data(), kKeyRoom);
+    to += key.size;
+  }
+  return to;
+}
+
 // Lines of arrivals on their way to the writer.
 class Lines {
  public:
   explicit Lines(records::Writer& writer) : writer_(writer) {}
 
   void add(int64_t due_ns, std::string_view row) {
-    static constexpr std::string_view type = records::Schema<records::Arrival>::type;
-    lines_.raw("{\"type\":\"");
-    lines_.raw(type);
-    lines_.raw('"');
-    lines_.raw(arrival_key<&records::Arrival::t_ns>);
-    lines_.integer(due_ns);
-    lines_.raw(row);
-    lines_.raw("}\n");
+    constexpr size_t digits = 20;
+    const size_t most = kLineBegin.size() + digits + row.size() + kArrivalFields * kKeyRoom + kLineEnd.size();
+    char* const start = lines_.reserve(most + 8);
+    char* at = std::copy(kLineBegin.begin(), kLineBegin.end(), start);
+    at = std::to_chars(at, at + digits, due_ns).ptr;
+    at = expand(row, at);
+    at = std::copy(kLineEnd.begin(), kLineEnd.end(), at);
+    lines_.advance(static_cast<size_t>(at - start));
     ++count_;
     last_ns_ = due_ns;
   }
@@ -122,7 +192,9 @@ class Lines {
 bool write_arrivals(const ImportSink& sink, RowStore& rows, const ImportOptions& options, records::Run base,
                     const StopFlag* stop, records::Writer& writer) {
   const bool spread = options.dequantise != Dequantise::none;
-  const Survey found = survey(rows, spread);
+  const Survey found = !spread && rows.inversions() == 0 && rows.size() < 2 * sink.times().distinct()
+                           ? survey_in_order(sink.times(), rows.size())
+                           : survey(rows, spread);
   const int64_t origin = options.origin_ns.value_or(sink.starts_at_0 ? 0 : found.first_ns);
   if (rows.size() > 0) {
     from_origin(found.first_ns, origin);
