@@ -1,0 +1,76 @@
+// No record on any program's output has a type or a field that mlq-records(5) does not describe.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "lib/jsonl/object.h"
+#include "lib/records/registry.h"
+#include "tests/support/process.h"
+
+namespace mlq::test {
+namespace {
+
+using Fields = std::map<std::string, std::set<std::string>, std::less<>>;
+
+Fields documented() {
+  Fields types;
+  for (const auto& type : records::registry()) {
+    auto& fields = types[std::string(type.type)];
+    fields.insert("type");
+    for (const auto& field : type.fields) fields.emplace(field.name);
+  }
+  return types;
+}
+
+// Commands that between them write every type, with as many of its fields as there are.
+std::vector<std::string> commands() {
+  const std::string traces = std::string(MLQ_SOURCE_DIR) + "/examples/03-import-log/access.log";
+  const std::string marks =
+      "--class-mix chat:3,code:1 --input-tokens lognormal:mean=100,cv=1 --output-tokens geometric:mean=50 "
+      "--keys zipf:s=1.1,n=1000 --size-bytes uniform:lo=1,hi=100";
+  return {
+      "mlq-loadgen gen poisson --rate 100/s --duration 20s " + marks,
+      "mlq-loadgen gen poisson --rate 100/s --duration 20s --count 1000 --shard 1/3",
+      "mlq-loadgen gen concat --segment 5s@10/s --segment n=30@gap=70ms --episode 2 --duration 20s",
+      "mlq-loadgen gen cox --rate 50/s --rate-cv 0.5 --rate-step 1s --rate-ar 0.9 --duration 20s --emit-path",
+      "mlq-loadgen gen preset azure-conv-like --count 50",
+      "mlq-loadgen import clf " + traces,
+      "mlq-loadgen import clf " + traces + " | mlq-loadgen xform --do 'dequantise uniform' --do 'loop 2'",
+      "mlq-loadgen import limbo --bin 1h " MLQ_SOURCE_DIR "/data/limbo-wikipedia/wikipedia_trace.txt",
+      "mlq-loadgen gen poisson --rate 100/s --duration 20s " + marks + " | mlq-loadgen stat",
+      "mlq-loadgen gen poisson --rate 100/s --duration 20s " + marks + " | mlq-loadgen check",
+      "printf '' | mlq-loadgen stat",
+      "mlq-loadgen explain mmpp --rates 10/s,200/s --sojourn 30s,5s",
+  };
+}
+
+TEST(Fields, EveryFieldOnEveryOutputIsDocumented) {
+  const Fields types = documented();
+  std::set<std::string> seen;
+  for (const std::string& command : commands()) {
+    const Result result = run({"sh", "-c", "PATH=" MLQ_BIN_DIR ":$PATH; " + command});
+    EXPECT_TRUE(result.status == 0 || result.status == 1) << command << '\n' << result.summary();
+    size_t begin = 0;
+    for (size_t end; (end = result.out.find('\n', begin)) != std::string::npos; begin = end + 1) {
+      jsonl::OwnedObject object(std::string_view(result.out).substr(begin, end - begin));
+      ASSERT_TRUE(object.ok()) << command << '\n' << result.out.substr(begin, end - begin);
+      const auto members = object.parser().members();
+      ASSERT_FALSE(members.empty());
+      ASSERT_EQ(members[0].key, "type") << command;
+      const auto type = types.find(members[0].value.text);
+      ASSERT_NE(type, types.end()) << command << " writes a record of type " << members[0].value.text;
+      seen.emplace(type->first);
+      for (const auto& member : members) {
+        EXPECT_TRUE(type->second.contains(std::string(member.key)))
+            << command << " writes " << type->first << '.' << member.key;
+      }
+    }
+  }
+  for (const auto& [type, fields] : types)
+    EXPECT_TRUE(seen.contains(type)) << "no command here writes " << type;
+}
+
+}  // namespace
+}  // namespace mlq::test
