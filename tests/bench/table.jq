@@ -17,7 +17,7 @@ def bar($id; $text; $want; $r): if $r == null then "| \($id) | \($text) | \($wan
   bar("G2"; "the same, bytes a second against memcpy"; ">= 0.10"; ($all | ratio("poisson_jsonl_bytes"; "memcpy"))),
   bar("G3"; "gamma (cv 2) times in memory against numpy as it is written"; ">= 1.0"; ($all | ratio("gamma_times"; "numpy_gamma_times"))),
   bar(""; "the same against numpy at its best"; ""; ($all | ratio("gamma_times"; "numpy_gamma_times_best"))),
-  bar("G6"; "import azure-llm, MB/s"; ">= 500"; ($all | plain("import_azure_llm"; 1e-6))),
+  bar("G6"; "import azure-llm, MB/s"; ">= 500"; ($all | plain("import_azure-llm"; 1e-6))),
   bar("G6"; "import mooncake, MB/s"; ">= 500"; ($all | plain("import_mooncake"; 1e-6))),
   bar("G6"; "import clf, MB/s"; ">= 500"; ($all | plain("import_clf"; 1e-6))),
   bar(""; "start-up, ms wall"; "<= 10"; ($all | plain("startup_wall"; 1e3))),
