@@ -59,6 +59,7 @@ class Check {
     const auto source = open_trace(file, trace);
     claim_ = make_claim(options_.against, source->about(), options_.data_dir);
     wants_rates_ = claim_.random_path;
+    if (!base.seed) base.seed = options_.seed;
     complete_run(base, source->about(), source->runs_json());
     writer_.run(base);
     read(*source);

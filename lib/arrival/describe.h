@@ -40,7 +40,10 @@ struct StatSummary {
 std::vector<std::pair<std::string, std::string>> summary_rows(const records::TraceStat& stat);
 
 // Reads the trace in `file` (arrivals, or `bin` records of a series of counts) and writes `run`, the records
-// asked for and `end`. Errors: those of open_trace.
+// asked for and `end`. Bins of a given width are written as they close, before all other records; round ones
+// come last. Memory: about 3 MB, 42 to 126 kB a class up to 1,000 of them, the prefix blocks seen, up to
+// trace.memory_bytes (about 64 bytes each), and the bins of a series of counts. Errors: those of open_trace;
+// input Errors for bins that overlap.
 StatSummary run_stat(const std::string& file, const StatOptions& options, records::Run base,
                      records::Writer& writer);
 

@@ -19,7 +19,7 @@ Error disorder(const records::Reader& reader, int64_t t_ns, int64_t before_ns) {
 class Streamed final : public FileSource {
  public:
   Streamed(const std::string& path, const TraceOptions& options, bool ordered)
-      : reader_(path, options.reader), other_(options.other), ordered_(ordered) {
+      : reader_(path, options.reader), other_(options.other), notice_(options.notice), ordered_(ordered) {
     pending_ = read(first_);
     numbered_ = own_number_;
     if (!reader_.runs().empty()) about_ = reader_.runs().front();
@@ -49,7 +49,9 @@ class Streamed final : public FileSource {
         take(arrival);
         return true;
       }
-      if (!other_ || !other_(reader_)) reader_.pass_over();
+      if (other_ && other_(reader_)) continue;
+      reader_.pass_over();
+      ++passed_over_;
     }
     finish();
     return false;
@@ -70,6 +72,9 @@ class Streamed final : public FileSource {
 
   void finish() {
     ended_ = true;
+    if (count_ == 0 && passed_over_ > 0 && notice_) {
+      notice_(fmt::format("{}: no arrivals among {} records; is it a trace?", reader_.name(), passed_over_));
+    }
     if (reader_.end() && reader_.end()->duration_ns) {
       duration_ns_ = std::max(duration_ns_, *reader_.end()->duration_ns);
     }
@@ -77,6 +82,7 @@ class Streamed final : public FileSource {
 
   records::Reader reader_;
   std::function<bool(const records::Reader&)> other_;
+  std::function<void(const std::string&)> notice_;
   bool ordered_;
   records::Arrival first_;  // read at the start, so that the run record is known
   bool pending_ = false;
@@ -86,6 +92,7 @@ class Streamed final : public FileSource {
   records::Run about_;
   std::string runs_json_;
   uint64_t count_ = 0;
+  uint64_t passed_over_ = 0;
   uint64_t inversions_ = 0;
   int64_t before_ns_ = 0;
   int64_t duration_ns_ = 0;

@@ -93,7 +93,8 @@ Stage parse_clip(const Words& w) {
   w.want(1, 2, expected);
   const std::string_view range = w.argument(0);
   const size_t dots = range.find("..");
-  if (dots == std::string_view::npos || (w.arguments() == 2 && w.argument(1) != "keep-time"))
+  if (dots == std::string_view::npos ||
+      (w.arguments() == 2 && w.argument(1) != "keep-time" && w.argument(1) != "--keep-time"))
     w.refuse(expected);
   const std::string_view from = range.substr(0, dots);
   const std::string_view to = range.substr(dots + 2);

@@ -191,6 +191,7 @@ void run_xform(const std::vector<std::string>& stages, const std::string& file, 
   Chain chain(stages, file, options);
   const SourcePtr source = chain.open();
   complete_run(base, source->about(), chain.runs_json());
+  if (!base.seed) base.seed = options.seed;
   if (!stages.empty()) base.stages = chain.text();
   writer.run(base);
   writer.arrival_lines({}, 0, 0);  // a trace, even if it turns out empty

@@ -62,6 +62,7 @@ TEST(StageText, HasOneCanonicalForm) {
       {"clip 1000ms..1m", "clip 1s..1min"},
       {"clip ..60s", "clip ..1min"},
       {"clip 10s.. keep-time", "clip 10s.. keep-time"},
+      {"clip 10s.. --keep-time", "clip 10s.. keep-time"},
       {"shift -250ms", "shift -250ms"},
       {"shift +5s", "shift 5s"},
       {"loop 3", "loop 3"},
@@ -482,6 +483,16 @@ TEST(Xform, OfAnEmptyTraceIsAnEmptyTrace) {
   EXPECT_EQ(out.end->count, 0u);
   EXPECT_EQ(out.end->duration_ns, 0);
   EXPECT_TRUE(out.end->trace_xxh3);
+}
+
+TEST(Xform, OfAFileThatIsNoTraceSaysSo) {
+  const TempDir dir;
+  const auto file = dir.file("bins", "{\"type\":\"bin\",\"t_ns\":0,\"dt_ns\":10,\"count\":1}\n");
+  std::string said;
+  XformOptions options;
+  options.trace.notice = [&](const std::string& line) { said += line; };
+  EXPECT_TRUE(xform(dir, {"thin 1"}, file, options).times_ns.empty());
+  EXPECT_NE(said.find("no arrivals among 1 records"), std::string::npos) << said;
 }
 
 TEST(Xform, ReadsStandardInputInOnePlaceOnly) {
