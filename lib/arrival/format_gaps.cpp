@@ -1,6 +1,7 @@
 // gaps: one gap in seconds a line.
 #include "lib/arrival/import_decimal.h"
 #include "lib/arrival/import_format.h"
+#include "lib/base/error.h"
 
 namespace mlq::arrival {
 namespace {
@@ -25,8 +26,9 @@ class Gaps final : public FormatParser {
     if (text.empty()) return nullptr;
     const auto gap = parse_decimal(text, kDecimals);
     if (!gap) return "not a number of seconds";
-    if (*gap < 0) return "a gap is negative";
-    if (*gap > kLast - sum_) return "the time is past 2^63 ns";
+    // Passing over these would shift all that follows.
+    if (*gap < 0) throw input_error("{}: a gap is negative", sink_.where());
+    if (*gap > kLast - sum_) throw input_error("{}: the time is past 2^63 ns", sink_.where());
     sum_ += *gap;
     sink_.begin();
     sink_.commit(static_cast<int64_t>(sum_ / kUnitsPerNs));
