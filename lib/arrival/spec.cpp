@@ -98,7 +98,7 @@ std::vector<std::string> split_list(std::string_view text) {
 }
 
 std::string format_spec(const ProcessSpec& spec) {
-  std::string text = spec.process;
+  std::string text = quoted(spec.process);
   if (!spec.argument.empty()) text += " " + quoted(spec.argument);
   for (const SettingInfo& info : setting_infos()) {
     for (const auto& [name, value] : spec.settings) {

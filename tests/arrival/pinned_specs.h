@@ -26,7 +26,7 @@ inline const std::vector<PinnedFile>& pinned_files() {
       {"bmap.json", R"({"D0":[[-30,10],[20,-60]],"D1":[[5,5],[20,0]],"D2":[[10,0],[0,20]]})"},
       {"generator.json", "[[-3,2,1],[1,-2,1],[0,4,-4]]"},
       {"gaps.csv", "0.5\n1.5\n0.25\n3\n0.75\n2\n0.125\n"},
-      {"lengths.csv", "input,output\n12,800\n900,30\n4000,120\n77,77\n"}};
+      {"lengths.csv", "input_tokens,output_tokens\n12,800\n900,30\n4000,120\n77,77\n"}};
   return files;
 }
 
