@@ -1,6 +1,7 @@
 // Reading and writing of any record type from its field list (schema.h).
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -36,7 +37,7 @@ bool assign(const jsonl::Value& value, RawJson& out);
 
 template <class F, class T>
 void write_field(jsonl::Buffer& out, const F&, const T& record) {
-  const auto& member = record.*F::member;
+  const auto& member = F::in(record);
   if constexpr (F::required) {
     out.raw(F::key);
     append(out, member);
@@ -52,22 +53,21 @@ std::string wrong_value(std::string_view name, std::string_view wanted, const js
 enum class Taken { no, yes, failed };
 
 template <class F, class T>
-Taken take(const F&, const jsonl::Member& member, T& record, uint64_t bit, uint64_t& seen,
-           std::string& error) {
+Taken take(const F&, const jsonl::Member& member, T& record, bool& seen, std::string& error) {
   if (member.key != F::name) return Taken::no;
-  if ((seen & bit) != 0) {
+  if (seen) {
     error = "duplicate field \"" + std::string(F::name) + "\"";
     return Taken::failed;
   }
-  seen |= bit;
+  seen = true;
   using Value = typename F::Value;
   bool good = true;
   if constexpr (F::required) {
-    good = assign(member.value, record.*F::member);
+    good = assign(member.value, F::in(record));
   } else {
     // null stands for an optional value that could not be had; the reason is in `note`.
     if (member.value.kind == jsonl::Kind::null) return Taken::yes;
-    good = assign(member.value, (record.*F::member).emplace());
+    good = assign(member.value, F::in(record).emplace());
   }
   if (good) return Taken::yes;
   error = wrong_value(F::name, type_name<Value>(), member.value);
@@ -98,18 +98,15 @@ struct ReadResult {
 template <class T>
 ReadResult read_record(std::span<const jsonl::Member> members, T& record) {
   ReadResult result;
-  uint64_t seen = 0;
-  constexpr size_t count = std::tuple_size_v<decltype(Schema<T>::fields)>;
-  static_assert(count <= 64);
+  std::array<bool, std::tuple_size_v<decltype(Schema<T>::fields)>> seen{};
   for (const jsonl::Member& member : members) {
     if (member.key == "type") continue;
     detail::Taken taken = detail::Taken::no;
     std::apply(
         [&](const auto&... fields) {
-          uint64_t bit = 1;
+          size_t at = 0;
           const auto try_field = [&](const auto& f) {
-            taken = detail::take(f, member, record, bit, seen, result.error);
-            bit <<= 1;
+            taken = detail::take(f, member, record, seen[at++], result.error);
             return taken != detail::Taken::no;
           };
           static_cast<void>((try_field(fields) || ...));
@@ -123,13 +120,12 @@ ReadResult read_record(std::span<const jsonl::Member> members, T& record) {
   }
   std::apply(
       [&](const auto&... fields) {
-        uint64_t bit = 1;
+        size_t at = 0;
         const auto check = [&](const auto& f) {
-          if (f.required && (seen & bit) == 0 && result.ok) {
+          if (!seen[at++] && f.required && result.ok) {
             result.ok = false;
             result.error = "missing field \"" + std::string(f.name) + "\"";
           }
-          bit <<= 1;
         };
         (check(fields), ...);
       },

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "lib/records/arrival.h"
+#include "lib/records/load.h"
 #include "lib/records/stream.h"
 #include "lib/records/trace.h"
 
@@ -24,10 +25,11 @@ TypeInfo describe() {
 
 const std::vector<TypeInfo>& registry() {
   static const std::vector<TypeInfo> types = {
-      describe<Run>(),       describe<End>(),       describe<Arrival>(), describe<Bin>(),
-      describe<RatePoint>(), describe<TraceStat>(), describe<Idc>(),     describe<Acf>(),
-      describe<Qq>(),        describe<Hist>(),      describe<Test>(),    describe<Verdict>(),
-      describe<Expected>(),
+      describe<Run>(),          describe<End>(),       describe<Arrival>(),    describe<Bin>(),
+      describe<RatePoint>(),    describe<TraceStat>(), describe<Idc>(),        describe<Acf>(),
+      describe<Qq>(),           describe<Hist>(),      describe<Test>(),       describe<Verdict>(),
+      describe<Expected>(),     describe<Result>(),    describe<LoadWindow>(), describe<Summary>(),
+      describe<OutcomeCount>(),
   };
   return types;
 }

@@ -20,6 +20,8 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace mlq::records {
@@ -39,6 +41,13 @@ struct FixedString {
   constexpr std::string_view view() const { return {text, N - 1}; }
 };
 
+template <size_t N, size_t M>
+constexpr FixedString<N + M - 1> operator+(const FixedString<N>& a, const char (&b)[M]) {
+  char text[N + M - 1]{};
+  std::copy_n(b, M, std::copy_n(a.text, N - 1, text));
+  return text;
+}
+
 // `,"name":`, made at compile time.
 template <FixedString Name>
 struct FieldKey {
@@ -56,10 +65,10 @@ struct FieldKey {
 };
 
 template <class T>
-struct MemberOf;
+struct ClassOf;
 template <class C, class M>
-struct MemberOf<M C::*> {
-  using type = M;
+struct ClassOf<M C::*> {
+  using type = C;
 };
 template <class M>
 struct IsOptional : std::false_type {
@@ -70,20 +79,22 @@ struct IsOptional<std::optional<M>> : std::true_type {
   using value_type = M;
 };
 
-template <FixedString Name, auto Member>
+// The member is reached by a path: of the record, or of a struct that is a member of it.
+template <FixedString Name, auto Member, auto... Inner>
 struct Field {
   static constexpr std::string_view name = Name.view();
   static constexpr std::string_view key = FieldKey<Name>::view;
   static constexpr auto member = Member;
-  using Stored = typename MemberOf<decltype(Member)>::type;
+  static constexpr auto& in(auto& record) { return ((record.*Member).*....*Inner); }
+  using Stored = std::remove_cvref_t<decltype(in(std::declval<typename ClassOf<decltype(Member)>::type&>()))>;
   using Value = typename IsOptional<Stored>::value_type;
   static constexpr bool required = !IsOptional<Stored>::value;
   std::string_view unit;
   std::string_view text;
 };
 
-template <FixedString Name, auto Member>
-constexpr Field<Name, Member> field(std::string_view unit, std::string_view text) {
+template <FixedString Name, auto... Path>
+constexpr Field<Name, Path...> field(std::string_view unit, std::string_view text) {
   return {unit, text};
 }
 

@@ -30,6 +30,21 @@ struct Run {
   std::optional<std::string> source_xxh3;
   std::optional<uint32_t> shard;
   std::optional<uint32_t> shards;
+  std::optional<std::string> shard_rule;
+  std::optional<std::string> url;
+  std::optional<std::string> api;
+  std::optional<std::string> engine;
+  std::optional<std::string> http;
+  std::optional<uint64_t> conns;
+  std::optional<uint32_t> threads;
+  std::optional<std::string> rt;
+  std::optional<std::string> sleep;
+  std::optional<double> speed;
+  std::optional<std::string> slo;
+  std::optional<int64_t> start_unix_ns;
+  std::optional<int64_t> clock_offset_ns;
+  std::optional<int64_t> clock_error_ns;
+  std::optional<std::string> config_xxh3;
   std::optional<RawJson> inputs;
 };
 
@@ -66,6 +81,23 @@ struct Schema<Run> {
       field<"source_xxh3", &Run::source_xxh3>("", "XXH3-128 of the source's bytes, in hexadecimal."),
       field<"shard", &Run::shard>("", "Which shard of the trace this is, from 0."),
       field<"shards", &Run::shards>("", "How many shards there are."),
+      field<"shard_rule", &Run::shard_rule>(
+          "", "How arrivals are shared out: index (i mod shards, a conversation by its hash)."),
+      field<"url", &Run::url>("", "Where requests go, or where a server listens; without secrets."),
+      field<"api", &Run::api>("", "Form of the requests."),
+      field<"engine", &Run::engine>("", "HTTP engine, and its version."),
+      field<"http", &Run::http>("", "HTTP version that was asked for."),
+      field<"conns", &Run::conns>("", "Connections opened before the start."),
+      field<"threads", &Run::threads>("", "Sending threads."),
+      field<"rt", &Run::rt>("", "Priority of the sending threads: fifo, nice or off."),
+      field<"sleep", &Run::sleep>("", "How they wait: epoll_pwait2 or timerfd."),
+      field<"speed", &Run::speed>("", "Trace time over wall time."),
+      field<"slo", &Run::slo>("", "The objective."),
+      field<"start_unix_ns", &Run::start_unix_ns>("ns", "Wall clock at t_ns = 0, since 1970-01-01 UTC."),
+      field<"clock_offset_ns", &Run::clock_offset_ns>("ns", "This rank's clock minus that of rank 0."),
+      field<"clock_error_ns", &Run::clock_error_ns>("ns", "Bound on the error of the start's clock."),
+      field<"config_xxh3", &Run::config_xxh3>(
+          "", "XXH3-128 of what shards of one run must have in common, in hexadecimal."),
       field<"inputs", &Run::inputs>("", "The run records of the streams that were read."),
   };
 };
@@ -74,6 +106,11 @@ struct End {
   uint64_t count = 0;
   std::optional<int64_t> duration_ns;
   std::optional<std::string> trace_xxh3;
+  std::optional<uint64_t> trace_count;
+  std::optional<std::string> trace_i_digest;
+  std::optional<std::string> i_digest;
+  std::optional<uint64_t> records_dropped;
+  std::optional<uint64_t> unsent;
   std::optional<uint64_t> bad_lines;
   std::optional<uint64_t> bad_bytes;
   std::optional<uint64_t> inversions;
@@ -95,7 +132,14 @@ struct Schema<End> {
       field<"trace_xxh3", &End::trace_xxh3>(
           "",
           "Identity of the trace: XXH3-128, in hexadecimal, of its arrival lines "
-          "with one line feed after each."),
+          "with one line feed after each. Of a run, the trace that was read."),
+      field<"trace_count", &End::trace_count>("", "Arrivals of the trace that was read."),
+      field<"trace_i_digest", &End::trace_i_digest>(
+          "", "Sum modulo 2^64 of a hash of every index in that trace, in hexadecimal."),
+      field<"i_digest", &End::i_digest>("", "The same sum over the requests that this shard accounts for."),
+      field<"records_dropped", &End::records_dropped>(
+          "", "result records that were left out because the reader of the output was too slow."),
+      field<"unsent", &End::unsent>("", "Arrivals that were not yet due when a signal ended the run."),
       field<"bad_lines", &End::bad_lines>("",
                                           "Lines of the source that could not be read and were passed over."),
       field<"bad_bytes", &End::bad_bytes>("", "Bytes of the source that were no UTF-8 and became U+FFFD."),
