@@ -69,6 +69,13 @@ bool wait_for_bytes(int from, int quit) {
   return ends[1].revents == 0;
 }
 
+// Whether a read would not block, after a tenth of a second at most: the stop flag may be set by another
+// thread, and a signal interrupt another.
+bool is_ready(int fd) {
+  pollfd end{fd, POLLIN, 0};
+  return ::poll(&end, 1, 100) > 0;
+}
+
 // Feeds `head` and then the rest of `from` to `to`; runs on a thread beside the decompressor.
 void feed(const std::string& head, int from, Fd to, Fd quit) {
   sigset_t all;
@@ -176,6 +183,7 @@ struct Input::State {
         interrupted = n == 0 && stop != nullptr && *stop;
         return n;
       }
+      if (stop != nullptr && !is_ready(fd.get())) continue;
       const ssize_t n = ::read(fd.get(), out, size);
       if (n >= 0) return static_cast<size_t>(n);
       if (errno == EISDIR) throw environment_error("{}: is a directory; name a file", name);

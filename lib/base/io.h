@@ -17,8 +17,8 @@ namespace mlq {
 class Input {
  public:
   // Throws an environment Error if the file cannot be opened, or if standard output appends to it. `stop`
-  // (may be null) must outlive the Input: when a signal interrupts a read and the flag is set, the input ends
-  // there.
+  // (may be null) must outlive the Input: within a tenth of a second of its being set, by whatever thread,
+  // the input ends.
   static Input open(const std::string& path, const StopFlag* stop = nullptr);
   // Bytes that `read(out, size)` hands out as Input::read does, taken as they are. `stop` as above.
   static Input from_source(std::string name, std::function<size_t(char*, size_t)> read,
