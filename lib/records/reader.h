@@ -30,6 +30,7 @@ class Reader {
   // Of the current record; valid until next().
   std::string_view type() const { return type_; }
   uint64_t line() const { return line_.number; }
+  std::string_view text() const { return line_.text; }  // as it stands in the stream, without its line end
   std::span<const jsonl::Member> members() const { return parser_.members(); }
 
   // The current record as a T.
