@@ -44,6 +44,7 @@ class Scan {
   }
   // Copies `1, 2, 3]` without its spaces.
   bool ids(jsonl::Buffer& out) {
+    constexpr uint64_t comma_space = ',' | ' ' << 8;
     if (p_ >= end_) return false;  // behind the line stands what the reader's buffer held before
     char* const start = out.reserve(static_cast<size_t>(end_ - p_) + 16);
     char* to = start;
@@ -53,6 +54,11 @@ class Scan {
       int n = scan::count_digits(word);
       if (n == 0 || (n > 1 && *p_ == '0') || ++count > kMostIds) return false;
       std::memcpy(to, p_, 8);
+      if (n < 7 && (word >> (8 * n) & 0xFFFF) == comma_space) {  // nearly always
+        to += n + 1;
+        p_ += n + 2;
+        continue;
+      }
       if (n == 8) {
         const uint64_t more = scan::load8(p_ + 8);
         const int m = scan::count_digits(more);

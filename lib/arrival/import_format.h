@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <numeric>
@@ -94,7 +95,7 @@ class OrderedTimes {
       distinct_ = 1;
     } else if (t_ns != last_) {
       const uint64_t gap = static_cast<uint64_t>(t_ns) - static_cast<uint64_t>(last_);
-      if (tick_ == 0 || gap % tick_ != 0) tick_ = std::gcd(tick_, gap);
+      if (!is_multiple(gap)) set_tick(std::gcd(tick_, gap));
       ++distinct_;
     }
     last_ = t_ns;
@@ -105,9 +106,25 @@ class OrderedTimes {
   uint64_t distinct() const { return distinct_; }
 
  private:
+  // A division takes longer than the rest of a row. x is a multiple of 2^k d, d odd, if x times the inverse
+  // of d modulo 2^64, rotated by k, is no more than 2^64 / (2^k d) (Granlund and Montgomery, PLDI'94, section
+  // 9).
+  bool is_multiple(uint64_t x) const { return std::rotr(x * inverse_, shift_) <= most_; }
+  void set_tick(uint64_t tick) {
+    tick_ = tick;
+    shift_ = std::countr_zero(tick);
+    const uint64_t odd = tick >> shift_;
+    inverse_ = odd;  // right to 3 bits; each step doubles them
+    for (int step = 0; step < 5; ++step) inverse_ *= 2 - odd * inverse_;
+    most_ = UINT64_MAX / tick;
+  }
+
   int64_t first_ = 0;
   int64_t last_ = 0;
   uint64_t tick_ = 0;
+  uint64_t inverse_ = 1;  // as it is here, no gap is a multiple
+  int shift_ = 0;
+  uint64_t most_ = 0;
   uint64_t distinct_ = 0;
 };
 

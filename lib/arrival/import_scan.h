@@ -108,6 +108,51 @@ inline bool nanoseconds(const char*& p, int64_t& ns) {
   return true;
 }
 
+// The eight digits of a number below 10^8, the first in the lowest byte, each 0 to 9. Halves are split into
+// fours, pairs and digits; the products are reciprocals that are exact for numbers of this size.
+inline uint64_t digits_of_8(uint32_t value) {
+  uint64_t v = value / 10000 | uint64_t{value % 10000} << 32;
+  const uint64_t hundreds = (v * 10486 >> 20) & 0x0000007F0000007F;
+  v = hundreds | (v - 100 * hundreds) << 16;
+  const uint64_t tens = (v * 103 >> 10) & 0x000F000F000F000F;
+  return tens | (v - 10 * tens) << 8;
+}
+
+constexpr size_t kNumberRoom = 24;
+
+// Writes a number in decimal; returns where it ends. kNumberRoom bytes at `to` may be overwritten.
+inline char* write_number(char* to, uint64_t value) {
+  constexpr uint64_t step = 100'000'000;
+  const auto store8 = [&](uint64_t digits) {
+    digits |= each_byte('0');
+    if constexpr (std::endian::native == std::endian::big) digits = __builtin_bswap64(digits);
+    std::memcpy(to, &digits, 8);
+  };
+  const auto first = [&](uint64_t group) {  // without leading zeros
+    const uint64_t digits = digits_of_8(static_cast<uint32_t>(group));
+    const int zeros = digits == 0 ? 7 : std::countr_zero(digits) / 8;
+    store8(digits >> (8 * zeros));
+    to += 8 - zeros;
+  };
+  const auto next = [&](uint64_t group) {
+    store8(digits_of_8(static_cast<uint32_t>(group)));
+    to += 8;
+  };
+  if (value < step) {
+    first(value);
+    return to;
+  }
+  const uint64_t high = value / step;
+  if (high < step) {
+    first(high);
+  } else {
+    first(high / step);
+    next(high % step);
+  }
+  next(value % step);
+  return to;
+}
+
 // The seconds of the day that `HH:MM:SS` at `p` writes, or -1. A leap second (60) counts as the second after
 // it.
 inline int time_of_day(const char* p) {

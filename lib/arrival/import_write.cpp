@@ -2,7 +2,6 @@
 
 #include <array>
 #include <bit>
-#include <charconv>
 
 #include "lib/arrival/import_scan.h"
 #include "lib/base/error.h"
@@ -141,19 +140,20 @@ char* expand(std::string_view row, char* to) {
   const char* from = row.data();
   const char* const end = from + row.size();
   while (from < end) {
+    if (const auto code = static_cast<unsigned char>(*from); code < 0x20) {
+      std::memcpy(to, kKeys[code].text.data(), kKeyRoom);
+      to += kKeys[code].size;
+      ++from;
+    }
     const uint64_t word = scan::load8(from);
     std::memcpy(to, from, 8);
     // The high bit of the first byte below 0x20 is set, and none before it.
     const uint64_t codes = (word - scan::each_byte(0x20)) & ~word & scan::each_byte(0x80);
-    const auto plain = std::min<ptrdiff_t>(codes == 0 ? 8 : std::countr_zero(codes) / 8, end - from);
+    const int plain = std::countr_zero(codes) / 8;
     from += plain;
     to += plain;
-    if (codes == 0 || from == end) continue;
-    const Key& key = kKeys[static_cast<unsigned char>(*from++)];
-    std::memcpy(to, key.text.data(), kKeyRoom);
-    to += key.size;
   }
-  return to;
+  return to - (from - end);
 }
 
 // Lines of arrivals on their way to the writer.
@@ -162,11 +162,11 @@ class Lines {
   explicit Lines(records::Writer& writer) : writer_(writer) {}
 
   void add(int64_t due_ns, std::string_view row) {
-    constexpr size_t digits = 20;
-    const size_t most = kLineBegin.size() + digits + row.size() + kArrivalFields * kKeyRoom + kLineEnd.size();
+    const size_t most =
+        kLineBegin.size() + scan::kNumberRoom + row.size() + kArrivalFields * kKeyRoom + kLineEnd.size();
     char* const start = lines_.reserve(most + 8);
     char* at = std::copy(kLineBegin.begin(), kLineBegin.end(), start);
-    at = std::to_chars(at, at + digits, due_ns).ptr;
+    at = scan::write_number(at, static_cast<uint64_t>(due_ns));
     at = expand(row, at);
     at = std::copy(kLineEnd.begin(), kLineEnd.end(), at);
     lines_.advance(static_cast<size_t>(at - start));
