@@ -1,4 +1,6 @@
 // azure-llm: `TIMESTAMP,ContextTokens,GeneratedTokens`, then `2023-11-16 18:17:03.9799600,4808,10`.
+#include <fmt/format.h>
+
 #include "lib/arrival/civil_time.h"
 #include "lib/arrival/csv.h"
 #include "lib/arrival/import_decimal.h"
@@ -9,11 +11,12 @@
 namespace mlq::arrival {
 namespace {
 
-// Token counts are copied as they are written.
+// Token counts are copied as they are written: `INPUT,OUTPUT`, with kCountsRoom bytes that may be read.
+constexpr size_t kCountsRoom = 24;
 struct AzureRow {
   int64_t t_ns = 0;
-  std::string_view input;
-  std::string_view output;
+  std::string_view counts;
+  size_t comma = 0;
 };
 
 class AzureLlm final : public FormatParser {
@@ -32,17 +35,22 @@ class AzureLlm final : public FormatParser {
       if (bad != nullptr) return bad;
     }
     first_ = false;
-    jsonl::Buffer& out = sink_.begin();
-    put_key<&records::Arrival::input_tokens>(out);
-    out.raw(row.input);
-    put_key<&records::Arrival::output_tokens>(out);
-    out.raw(row.output);
+    put_counts(row, sink_.begin());
     sink_.commit(row.t_ns);
     return nullptr;
   }
 
  private:
   static constexpr size_t kDateLength = 10;
+
+  // The comma becomes the key of the number behind it.
+  static void put_counts(const AzureRow& row, jsonl::Buffer& out) {
+    char* to = out.reserve(1 + kCountsRoom);
+    *to = arrival_code<&records::Arrival::input_tokens>;
+    std::memcpy(to + 1, row.counts.data(), kCountsRoom);
+    to[1 + row.comma] = arrival_code<&records::Arrival::output_tokens>;
+    out.advance(1 + row.counts.size());
+  }
 
   // The form in which the data set is written; false for any other, which may still be good.
   bool scan(std::string_view text, AzureRow& row) {
@@ -54,12 +62,15 @@ class AzureLlm final : public FormatParser {
     p += 20;
     int64_t ns = 0;
     if (!scan::nanoseconds(p, ns) || *p != ',') return false;
-    row.input = {p + 1, static_cast<size_t>(scan::plain_digits(p + 1))};
-    p = row.input.data() + row.input.size();
-    if (row.input.empty() || *p != ',') return false;
-    row.output = {p + 1, static_cast<size_t>(scan::plain_digits(p + 1))};
+    const char* const counts = ++p;
+    const int input = scan::plain_digits(p);
+    p += input;
+    if (input == 0 || *p != ',') return false;
+    const int output = scan::plain_digits(++p);
+    row.counts = {counts, static_cast<size_t>(input + 1 + output)};
+    row.comma = static_cast<size_t>(input);
     row.t_ns = midnight_ns_ + second * kNsPerSecond + ns;
-    return !row.output.empty() && row.output.data() + row.output.size() == text.data() + text.size();
+    return output > 0 && p + output == text.data() + text.size();
   }
 
   // Rows of one day come together, so a date is looked at once.
@@ -80,16 +91,20 @@ class AzureLlm final : public FormatParser {
     if (fields.size() != 3) return "there are not three fields";
     const auto time = parse_iso(fields[0].text, utc_);
     if (!time) return "the time is not YYYY-MM-DD HH:MM:SS.fffffff";
-    row = {*time, plain_number(fields[1].text, input_), plain_number(fields[2].text, output_)};
-    return row.input.empty() || row.output.empty() ? "a token count is no whole number" : nullptr;
+    const auto input = token_count(fields[1].text);
+    const auto output = token_count(fields[2].text);
+    if (!input || !output) return "a token count is no whole number";
+    const auto end = fmt::format_to(counts_, "{},{}", *input, *output);
+    row.t_ns = *time;
+    row.counts = {counts_, static_cast<size_t>(end - counts_)};
+    row.comma = row.counts.find(',');
+    return nullptr;
   }
 
-  // A number of 32 bits without leading zeros, in `memory`; empty if the text is none.
-  static std::string_view plain_number(std::string_view text, std::string& memory) {
+  static std::optional<uint32_t> token_count(std::string_view text) {
     const auto number = parse_whole(text);
-    if (!number || *number > UINT32_MAX) return {};
-    memory = std::to_string(*number);
-    return memory;
+    if (!number || *number > UINT32_MAX) return std::nullopt;
+    return static_cast<uint32_t>(*number);
   }
 
   const char* check_header() const {
@@ -107,7 +122,7 @@ class AzureLlm final : public FormatParser {
   CsvSplitter csv_;
   char date_[kDateLength] = {'\n'};  // which no line holds
   int64_t midnight_ns_ = 0;
-  std::string input_, output_;
+  char counts_[kCountsRoom] = {};  // of a row that is written in some other way
   bool first_ = true;
 };
 
