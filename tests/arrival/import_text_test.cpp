@@ -4,13 +4,13 @@
 #include <string>
 
 #include "gtest/gtest.h"
-#include "lib/arrival/civil_time.h"
-#include "lib/arrival/csv.h"
-#include "lib/arrival/dequantise.h"
-#include "lib/arrival/import.h"
-#include "lib/arrival/import_decimal.h"
-#include "lib/arrival/import_format.h"
-#include "lib/arrival/import_scan.h"
+#include "lib/arrival/import/dequantise.h"
+#include "lib/arrival/import/format.h"
+#include "lib/arrival/import/import.h"
+#include "lib/arrival/import/scan.h"
+#include "lib/arrival/text/civil_time.h"
+#include "lib/arrival/text/csv.h"
+#include "lib/arrival/text/decimal.h"
 #include "lib/base/error.h"
 
 namespace mlq::arrival {
