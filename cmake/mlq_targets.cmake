@@ -25,7 +25,7 @@ if(MLQ_LIBFUZZER)
   target_compile_options(mlq_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=fuzzer-no-link>)
 endif()
 
-# mlq_library(NAME [HEADERS_ONLY] [USES lib...] [PRIVATE lib...]): lib/NAME (or kernels/) as the target mlq_NAME.
+# mlq_library(NAME [HEADERS_ONLY] [USES lib...] [PRIVATE lib...]): lib/NAME with its folders (or kernels/) as the target mlq_NAME.
 # A name without "::" in USES is a library of ours.
 function(mlq_library name)
   cmake_parse_arguments(A "HEADERS_ONLY" "" "USES;PRIVATE" ${ARGN})
@@ -35,7 +35,7 @@ function(mlq_library name)
     target_link_libraries(mlq_${name} INTERFACE mlq_flags ${A_USES})
     return()
   endif()
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/lib/${name}/*.cpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/lib/${name}/*.cpp)
   add_library(mlq_${name} STATIC ${sources})
   target_link_libraries(mlq_${name} PUBLIC mlq_flags ${A_USES} PRIVATE ${A_PRIVATE})
 endfunction()

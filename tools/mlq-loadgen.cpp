@@ -6,12 +6,12 @@
 // mlq-replay.
 #include <algorithm>
 
-#include "lib/arrival/check.h"
-#include "lib/arrival/describe.h"
-#include "lib/arrival/export.h"
-#include "lib/arrival/generate.h"
-#include "lib/arrival/import.h"
-#include "lib/arrival/stage.h"
+#include "lib/arrival/check/check.h"
+#include "lib/arrival/describe/describe.h"
+#include "lib/arrival/export/export.h"
+#include "lib/arrival/import/import.h"
+#include "lib/arrival/process/generate.h"
+#include "lib/arrival/xform/stage.h"
 #include "lib/cli/program.h"
 #include "lib/cli/provenance.h"
 #include "lib/cli/table.h"

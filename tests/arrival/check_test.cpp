@@ -1,4 +1,4 @@
-#include "lib/arrival/check.h"
+#include "lib/arrival/check/check.h"
 
 #include <gtest/gtest.h>
 
@@ -6,8 +6,8 @@
 #include <cmath>
 #include <map>
 
-#include "lib/arrival/battery.h"
-#include "lib/arrival/generate.h"
+#include "lib/arrival/check/battery.h"
+#include "lib/arrival/process/generate.h"
 #include "lib/base/error.h"
 #include "lib/stats/gof.h"
 #include "tests/arrival/trace_files.h"

@@ -1,13 +1,13 @@
-#include "lib/arrival/describe.h"
+#include "lib/arrival/describe/describe.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "lib/arrival/count_series.h"
-#include "lib/arrival/import.h"
-#include "lib/arrival/period.h"
+#include "lib/arrival/describe/period.h"
+#include "lib/arrival/import/import.h"
+#include "lib/arrival/trace/count_series.h"
 #include "lib/base/error.h"
 #include "lib/base/fmath.h"
 #include "lib/base/random.h"

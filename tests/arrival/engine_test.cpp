@@ -1,4 +1,4 @@
-#include "lib/arrival/engine.h"
+#include "lib/arrival/process/engine.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "lib/arrival/paths.h"
+#include "lib/arrival/path/paths.h"
 #include "lib/stats/gof.h"
 #include "tests/arrival/harness.h"
 

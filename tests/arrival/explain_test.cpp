@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "lib/arrival/process.h"
+#include "lib/arrival/process/process.h"
 #include "tests/arrival/harness.h"
 #include "tests/support/temp_dir.h"
 

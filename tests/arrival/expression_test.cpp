@@ -1,4 +1,4 @@
-#include "lib/arrival/expression.h"
+#include "lib/arrival/path/expression.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // The generator: the same bytes for any number of threads, shards and seeds as promised.
-#include "lib/arrival/generate.h"
+#include "lib/arrival/process/generate.h"
 
 #include <gtest/gtest.h>
 

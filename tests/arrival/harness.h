@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/arrival/generate.h"
+#include "lib/arrival/process/generate.h"
 #include "lib/records/arrival.h"
 #include "lib/records/stream.h"
 #include "lib/records/trace.h"

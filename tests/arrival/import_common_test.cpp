@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "lib/arrival/import_rows.h"
+#include "lib/arrival/import/rows.h"
 #include "lib/base/error.h"
 #include "lib/base/random.h"
 #include "lib/records/codec.h"

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/arrival/export.h"
-#include "lib/arrival/import.h"
+#include "lib/arrival/export/export.h"
+#include "lib/arrival/import/import.h"
 #include "lib/records/reader.h"
 #include "lib/records/trace.h"
 #include "tests/support/temp_dir.h"

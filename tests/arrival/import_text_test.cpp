@@ -1,14 +1,16 @@
 // The pieces that formats read their text with.
 #include <limits>
+#include <numeric>
 #include <string>
 
 #include "gtest/gtest.h"
-#include "lib/arrival/civil_time.h"
-#include "lib/arrival/csv.h"
-#include "lib/arrival/dequantise.h"
-#include "lib/arrival/import.h"
-#include "lib/arrival/import_decimal.h"
-#include "lib/arrival/import_scan.h"
+#include "lib/arrival/import/dequantise.h"
+#include "lib/arrival/import/format.h"
+#include "lib/arrival/import/import.h"
+#include "lib/arrival/import/scan.h"
+#include "lib/arrival/text/civil_time.h"
+#include "lib/arrival/text/csv.h"
+#include "lib/arrival/text/decimal.h"
 #include "lib/base/error.h"
 
 namespace mlq::arrival {
@@ -73,6 +75,41 @@ TEST(Scan, TimesOfDay) {
   }
   for (const char* text : {"24:00:00", "12:60:00", "12:00:61"})
     EXPECT_EQ(scan::time_of_day(text), -1) << text;
+}
+
+TEST(Scan, WrittenNumbersAreThoseOfTheLibrary) {
+  const auto written = [](uint64_t value) {
+    char text[scan::kNumberRoom];
+    return std::string(text, scan::write_number(text, value));
+  };
+  uint64_t power = 1;
+  for (int digits = 1; digits <= 19; ++digits, power *= 10) {
+    for (const uint64_t value : {power - 1, power, power + 1, power * 7 / 3, power / 2 * 15}) {
+      EXPECT_EQ(written(value), std::to_string(value));
+    }
+  }
+  EXPECT_EQ(written(INT64_MAX), std::to_string(INT64_MAX));
+  for (uint32_t value = 0; value < 100'000'000; value += 9973)
+    EXPECT_EQ(written(value), std::to_string(value));
+}
+
+TEST(Import, TickOfTimesInOrderIsTheGcdOfTheirDistances) {
+  uint64_t state = 1;
+  for (const uint64_t unit : {1u, 3u, 8u, 1000u, 1'000'000'000u, 97u * 1024u}) {
+    OrderedTimes times;
+    int64_t t = -5;
+    uint64_t gcd = 0;
+    times.add(t);
+    for (int i = 0; i < 200; ++i) {
+      state = state * 6364136223846793005u + 1442695040888963407u;
+      const uint64_t gap = (state >> 40) % 50 * unit;
+      t += static_cast<int64_t>(gap);
+      gcd = std::gcd(gcd, gap);
+      times.add(t);
+      EXPECT_EQ(times.tick(), gcd);
+    }
+    EXPECT_EQ(times.last(), t);
+  }
 }
 
 TEST(Decimal, IsExactAndRoundsDown) {

@@ -1,4 +1,4 @@
-#include "lib/arrival/law.h"
+#include "lib/arrival/law/law.h"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
-#include "lib/arrival/marks.h"
+#include "lib/arrival/process/marks.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <map>
 
-#include "lib/arrival/zipf.h"
+#include "lib/arrival/law/zipf.h"
 #include "tests/arrival/harness.h"
 #include "tests/support/temp_dir.h"
 

@@ -1,11 +1,11 @@
-#include "lib/arrival/path.h"
+#include "lib/arrival/path/path.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "lib/arrival/paths.h"
+#include "lib/arrival/path/paths.h"
 #include "tests/arrival/harness.h"
 
 namespace mlq::arrival {

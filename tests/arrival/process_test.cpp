@@ -1,14 +1,14 @@
 // Processes as a whole: dispersion, memory, files and presets.
-#include "lib/arrival/process.h"
+#include "lib/arrival/process/process.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "lib/arrival/numbers_file.h"
-#include "lib/arrival/paths.h"
-#include "lib/arrival/rate_file.h"
+#include "lib/arrival/path/paths.h"
+#include "lib/arrival/process/rate_file.h"
+#include "lib/arrival/text/numbers_file.h"
 #include "lib/stats/acf.h"
 #include "lib/stats/hurst.h"
 #include "tests/arrival/harness.h"

@@ -1,4 +1,4 @@
-#include "lib/arrival/sequential.h"
+#include "lib/arrival/process/sequential.h"
 
 #include <gtest/gtest.h>
 

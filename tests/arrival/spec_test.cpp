@@ -1,8 +1,8 @@
-#include "lib/arrival/spec.h"
+#include "lib/arrival/process/spec.h"
 
 #include <gtest/gtest.h>
 
-#include "lib/arrival/process.h"
+#include "lib/arrival/process/process.h"
 #include "tests/arrival/harness.h"
 #include "tests/support/temp_dir.h"
 

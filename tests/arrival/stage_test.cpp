@@ -1,4 +1,4 @@
-#include "lib/arrival/stage.h"
+#include "lib/arrival/xform/stage.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "lib/arrival/zipf.h"
+#include "lib/arrival/law/zipf.h"
 
 #include <gtest/gtest.h>
 

@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 
-#include "lib/arrival/generate.h"
+#include "lib/arrival/process/generate.h"
 #include "tests/bench/bench.h"
 
 namespace {

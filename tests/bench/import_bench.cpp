@@ -10,8 +10,8 @@
 #include <filesystem>
 #include <vector>
 
-#include "lib/arrival/civil_time.h"
-#include "lib/arrival/import.h"
+#include "lib/arrival/import/import.h"
+#include "lib/arrival/text/civil_time.h"
 #include "lib/jsonl/line_reader.h"
 #include "tests/bench/bench.h"
 #include "tests/support/traces.h"

@@ -9,7 +9,7 @@
 #include <fstream>
 #include <stdexcept>
 
-#include "lib/arrival/generate.h"
+#include "lib/arrival/process/generate.h"
 #include "lib/records/reader.h"
 #include "tests/arrival/pinned_specs.h"
 

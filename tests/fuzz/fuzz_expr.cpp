@@ -1,7 +1,7 @@
 // Formulas: refused, or evaluated to the same value each time.
 #include <bit>
 
-#include "lib/arrival/expression.h"
+#include "lib/arrival/path/expression.h"
 #include "tests/fuzz/fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

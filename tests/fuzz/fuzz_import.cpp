@@ -1,6 +1,6 @@
 // Every format of import: no bytes break it. The first byte chooses the format ('a' is the first of the
 // table, then on; past the end: auto), the second the options, the rest is the file.
-#include "lib/arrival/import.h"
+#include "lib/arrival/import/import.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace mlq::fuzz {

@@ -3,7 +3,7 @@
 #include <bit>
 #include <cmath>
 
-#include "lib/arrival/law.h"
+#include "lib/arrival/law/law.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {

@@ -2,7 +2,7 @@
 // block of sorted times. Time and count are cut short: the target looks for crashes, not for long traces.
 #include <algorithm>
 
-#include "lib/arrival/generate.h"
+#include "lib/arrival/process/generate.h"
 #include "lib/base/units.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,5 @@
 // Stages of xform: refused, or a stage whose canonical text reads back to the same text.
-#include "lib/arrival/stage.h"
+#include "lib/arrival/xform/stage.h"
 #include "tests/fuzz/fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
