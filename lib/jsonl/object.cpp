@@ -2,7 +2,9 @@
 
 #include <simdjson.h>
 
+#include <bit>
 #include <cmath>
+#include <type_traits>
 
 #include "lib/jsonl/line_reader.h"
 
@@ -12,8 +14,12 @@ namespace {
 namespace dom = simdjson::dom;
 static_assert(simdjson::SIMDJSON_PADDING <= kLinePadding);
 
-// Nested values are kept as elements; `nested` holds 1 + their index until all are there.
-Value to_value(dom::element element, std::vector<dom::element>& nested) {
+// dom::element is a pointer and an index; so it can be kept where its type is not known.
+static_assert(sizeof(Nested) == sizeof(dom::element) && std::is_trivially_copyable_v<dom::element>);
+
+dom::element element_of(const Value& value) { return std::bit_cast<dom::element>(value.nested); }
+
+Value to_value(dom::element element) {
   Value value;
   switch (element.type()) {
     case dom::element_type::NULL_VALUE:
@@ -41,13 +47,11 @@ Value to_value(dom::element element, std::vector<dom::element>& nested) {
     case dom::element_type::ARRAY:
     case dom::element_type::OBJECT:
       value.kind = element.is_array() ? Kind::array : Kind::object;
-      nested.push_back(element);
+      value.nested = std::bit_cast<Nested>(element);
       break;
   }
   return value;
 }
-
-const dom::element& element_of(const Value& value) { return *static_cast<const dom::element*>(value.nested); }
 
 std::string describe(simdjson::error_code error) {
   switch (error) {
@@ -104,22 +108,12 @@ std::optional<double> Value::as_double() const {
 
 struct ObjectParser::State {
   dom::parser parser;
-  std::vector<dom::element> nested;
 
-  simdjson::error_code parse(std::string_view line, std::vector<Member>& members) {
-    nested.clear();
+  simdjson::error_code parse(std::string_view text, bool copy, std::vector<Member>& members) {
     dom::object object;
-    const auto parsed = parser.parse(line.data(), line.size(), false);
+    const auto parsed = parser.parse(text.data(), text.size(), copy);
     if (const auto error = parsed.get(object); error != simdjson::SUCCESS) return error;
-    for (const auto [key, element] : object) {
-      const size_t before = nested.size();
-      members.push_back({key, to_value(element, nested)});
-      if (nested.size() > before) members.back().value.nested = reinterpret_cast<const void*>(nested.size());
-    }
-    for (Member& member : members) {
-      const auto position = reinterpret_cast<uintptr_t>(member.value.nested);
-      if (position > 0) member.value.nested = &nested[position - 1];
-    }
+    for (const auto [key, element] : object) members.push_back({key, to_value(element)});
     return simdjson::SUCCESS;
   }
 };
@@ -129,9 +123,12 @@ ObjectParser::ObjectParser(ObjectParser&&) noexcept = default;
 ObjectParser& ObjectParser::operator=(ObjectParser&&) noexcept = default;
 ObjectParser::~ObjectParser() = default;
 
-bool ObjectParser::parse(std::string_view line) {
+bool ObjectParser::parse(std::string_view line) { return parse(line, false); }
+bool ObjectParser::parse_copy(std::string_view text) { return parse(text, true); }
+
+bool ObjectParser::parse(std::string_view text, bool copy) {
   members_.clear();
-  const auto error = state_->parse(line, members_);
+  const auto error = state_->parse(text, copy, members_);
   if (error == simdjson::SUCCESS) return true;
   error_ = describe(error);
   members_.clear();
@@ -145,12 +142,35 @@ const Value* ObjectParser::find(std::string_view key) const {
   return nullptr;
 }
 
-OwnedObject::OwnedObject(std::string_view text) : text_(text) {
-  text_.append(kLinePadding, '\0');
-  ok_ = parser_.parse(std::string_view(text_).substr(0, text.size()));
+std::string json_text(const Value& nested) { return simdjson::minify(element_of(nested)); }
+
+std::optional<Value> member(const Value& object, std::string_view key) {
+  if (object.kind != Kind::object) return std::nullopt;
+  for (const auto [name, element] : dom::object(element_of(object))) {
+    if (name == key) return to_value(element);
+  }
+  return std::nullopt;
 }
 
-std::string json_text(const Value& nested) { return simdjson::minify(element_of(nested)); }
+std::optional<Value> element(const Value& array, size_t index) {
+  if (array.kind != Kind::array) return std::nullopt;
+  for (const dom::element each : dom::array(element_of(array))) {
+    if (index-- == 0) return to_value(each);
+  }
+  return std::nullopt;
+}
+
+bool read_members(const Value& object, std::vector<Member>& out) {
+  if (object.kind != Kind::object) return false;
+  for (const auto [key, each] : dom::object(element_of(object))) out.push_back({key, to_value(each)});
+  return true;
+}
+
+bool read_elements(const Value& array, std::vector<Value>& out) {
+  if (array.kind != Kind::array) return false;
+  for (const dom::element each : dom::array(element_of(array))) out.push_back(to_value(each));
+  return true;
+}
 
 bool read_uint64_array(const Value& value, std::vector<uint64_t>& out) {
   if (value.kind != Kind::array) return false;

@@ -85,7 +85,7 @@ bool assign(const jsonl::Value& value, std::vector<std::string>& out) {
 }
 
 bool assign(const jsonl::Value& value, RawJson& out) {
-  if (value.nested == nullptr) return false;
+  if (value.kind != jsonl::Kind::array && value.kind != jsonl::Kind::object) return false;
   out.text = jsonl::json_text(value);
   return true;
 }

@@ -30,8 +30,9 @@ struct AnswerRules {
   bool keep_gaps = false;   // result.itl_ns is filled (at most 4,096)
 };
 
-// Reused from one request to the next. Not thread-safe; movable. Memory: at most 1 MiB of a body is kept, and
-// at most 1 MiB of a line of a stream; the rest is counted.
+// Reused from one request to the next. Not thread-safe; movable. Memory: at most 1 MiB of a body is kept, at
+// most 1 MiB of an event of a stream, and a million gaps; the rest is counted. Of a larger answer only the
+// first byte that is no space is checked ('{'), and the note says so.
 class Answer {
  public:
   explicit Answer(const AnswerRules& rules);
@@ -44,13 +45,17 @@ class Answer {
   // them and starts anew (interim 1xx answers are forgotten).
   void header(std::string_view line);
   // A piece of the body, read at `now_ns`. Its events share that stamp. Returns false when nothing useful can
-  // come any more (a line of a stream over the limit): the transfer is to be ended.
+  // come any more (a line of a stream over the limit): the transfer is to be ended, and finish() then says
+  // `protocol`.
   bool body(std::string_view piece, int64_t now_ns);
-  // After the last byte of a transfer that the transport calls whole. `result` has due_ns and send_ns;
-  // status, tokens, events, retry_after_ns, gen, cache, down_bytes, note and the streaming metrics are filled
-  // in. Returns the outcome (not yet written to the result).
+  // After the last byte of a transfer that the transport calls whole. `result` has due_ns, send_ns and
+  // latency_ns; status, tokens, events, retry_after_ns (of a Retry-After in seconds), gen, cache, down_bytes,
+  // note, norm_latency_ns and the streaming metrics are filled in; tpot_ns needs two token events. Returns
+  // the outcome (not yet written to the result): `truncated` is also a token stream that ends without [DONE]
+  // or a finish_reason.
   Outcome finish(records::Result& result);
-  // As finish, for a transfer that was cut off: fills in what is known (status, tokens so far, down_bytes).
+  // As finish, for a transfer that was cut off: fills in what is known (status, down_bytes, tokens so far and
+  // their metrics).
   void partial(records::Result& result);
   // The gaps between the token events of this answer, in ns, valid until begin().
   std::span<const uint64_t> gaps() const;

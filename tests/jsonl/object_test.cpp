@@ -150,5 +150,51 @@ TEST(Nested, TextIsMinified) {
   EXPECT_EQ(json_text(*member(o, "z")), "{}");
 }
 
+TEST(Nested, MembersAndElementsAreFoundAtAnyDepth) {
+  OwnedObject o(R"({"c":[{"d":{"t":"x","t":"y"},"n":null},7],"s":"text"})");
+  ASSERT_TRUE(o.ok());
+  const Value choices = *member(o, "c");
+  const Value first = *element(choices, 0);
+  EXPECT_EQ(member(*member(first, "d"), "t")->text, "x");  // the first of its name
+  EXPECT_EQ(member(first, "n")->kind, Kind::null);
+  EXPECT_EQ(element(choices, 1)->as_int64(), 7);
+  EXPECT_FALSE(element(choices, 2));
+  EXPECT_FALSE(member(first, "absent"));
+}
+
+TEST(Nested, LookupInWhatIsNoneFindsNothing) {
+  OwnedObject o(R"({"a":[],"s":"text","n":null,"o":{}})");
+  ASSERT_TRUE(o.ok());
+  for (const char* key : {"a", "s", "n", "o"}) {
+    EXPECT_FALSE(member(*member(o, key), "x")) << key;
+    EXPECT_FALSE(element(*member(o, key), 0)) << key;
+  }
+}
+
+TEST(Nested, MembersAndElementsAreReadInOrder) {
+  OwnedObject o(R"({"o":{"b":1,"a":[2]},"a":[true,"x"]})");
+  ASSERT_TRUE(o.ok());
+  std::vector<Member> members;
+  ASSERT_TRUE(read_members(*member(o, "o"), members));
+  ASSERT_EQ(members.size(), 2u);
+  EXPECT_EQ(members[0].key, "b");
+  EXPECT_EQ(element(members[1].value, 0)->as_int64(), 2);
+  std::vector<Value> values;
+  ASSERT_TRUE(read_elements(*member(o, "a"), values));
+  ASSERT_EQ(values.size(), 2u);
+  EXPECT_EQ(values[1].text, "x");
+  EXPECT_FALSE(read_members(*member(o, "a"), members));
+  EXPECT_FALSE(read_elements(*member(o, "o"), values));
+}
+
+TEST(Object, TextWithoutPaddingIsCopied) {
+  const std::string exact = R"({"a":1})";
+  ObjectParser parser;
+  std::vector<char> tight(exact.begin(), exact.end());
+  ASSERT_TRUE(parser.parse_copy({tight.data(), tight.size()}));
+  EXPECT_EQ(parser.find("a")->as_int64(), 1);
+  EXPECT_FALSE(parser.parse_copy(""));
+}
+
 }  // namespace
 }  // namespace mlq::jsonl
