@@ -174,6 +174,7 @@ struct Summary : LoadStats {
   std::optional<double> cpu_ns_per_request;
   std::optional<double> lag_drift_ns_per_min;
   std::optional<int64_t> warmup_ns;
+  std::optional<int64_t> max_lag_ns;
   bool valid = true;
   std::optional<std::string> why;
 };
@@ -285,6 +286,8 @@ struct Schema<Summary> {
           field<"lag_drift_ns_per_min", &Summary::lag_drift_ns_per_min>(
               "ns/min", "Slope of the least lag of blocks of requests against their due time."),
           field<"warmup_ns", &Summary::warmup_ns>("ns", "Requests due before this are left out."),
+          field<"max_lag_ns", &Summary::max_lag_ns>(
+              "ns", "The largest lag at the 99th percentile with which the run is valid (--max-lag)."),
           field<"valid", &Summary::valid>("", "Whether the sender kept its plan, so that the figures stand."),
           field<"why", &Summary::why>(
               "",
@@ -296,6 +299,7 @@ struct Schema<Summary> {
 
 struct OutcomeCount {
   std::string klass = "*";
+  std::optional<uint32_t> window;
   std::string outcome;
   uint64_t count = 0;
 };
@@ -303,9 +307,11 @@ struct OutcomeCount {
 template <>
 struct Schema<OutcomeCount> {
   static constexpr std::string_view type = "outcome";
-  static constexpr std::string_view summary = "How many requests of a run had an outcome.";
+  static constexpr std::string_view summary =
+      "How many requests of a run, or of a window of it, had an outcome.";
   static constexpr auto fields = std::tuple{
       field<"class", &OutcomeCount::klass>("", "Kind of request; * stands for all."),
+      field<"window", &OutcomeCount::window>("", "Which window of the run; without it, the whole."),
       field<"outcome", &OutcomeCount::outcome>("", "As in result."),
       field<"count", &OutcomeCount::count>("", "Requests."),
   };
