@@ -1,0 +1,37 @@
+// When t_ns = 0 is: now, or at an instant that several processes have in common.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "lib/base/clock.h"
+#include "lib/base/stop.h"
+
+namespace mlq::replay {
+
+struct StartOptions {
+  enum class Kind { now, after, at, file } kind = Kind::now;
+  int64_t ns = 0;    // of after: from now; of at: since 1970-01-01 UTC
+  std::string path;  // of file
+  int64_t max_clock_error_ns = 10'000'000;
+  bool common = false;  // other processes start by the same wall clock
+};
+
+// `2026-01-02T03:04:05Z`, `+30s`, `@FILE` or `now`. A usage Error says so.
+StartOptions parse_start(std::string_view text);
+
+struct Start {
+  int64_t steady_ns = 0;                  // on the given clock
+  int64_t unix_ns = 0;                    // the same instant
+  std::optional<int64_t> clock_error_ns;  // what the system says of its wall clock, where that was used
+};
+
+// The wall clock is read once, beside the steady one: a step of it afterwards changes nothing. Of `file`, the
+// first process to come writes the time ten seconds ahead into it, and the others read it. Environment
+// Errors: the time is past, the file cannot be used, or the clock is worse than allowed while others depend
+// on it.
+Start resolve_start(const StartOptions& options, const Clock& clock);
+
+}  // namespace mlq::replay
