@@ -1,7 +1,6 @@
 #include "lib/replay/completion.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 
 #include "lib/jsonl/utf8.h"
@@ -22,13 +21,12 @@ bool is_filled(const std::optional<Value>& value) {
 
 // vLLM says `reasoning` for what it used to call `reasoning_content`.
 bool brings_token(const Value& choice) {
-  if (is_filled(jsonl::member(choice, "text"))) return true;
-  const std::optional<Value> delta = jsonl::member(choice, "delta");
-  if (!delta) return false;
-  constexpr std::array<std::string_view, 4> kNames = {"content", "reasoning_content", "reasoning",
-                                                      "tool_calls"};
-  return std::any_of(kNames.begin(), kNames.end(),
-                     [&](std::string_view name) { return is_filled(jsonl::member(*delta, name)); });
+  if (const std::optional<Value> delta = jsonl::member(choice, "delta")) {
+    for (const std::string_view name : {"content", "reasoning_content", "reasoning", "tool_calls"}) {
+      if (is_filled(jsonl::member(*delta, name))) return true;
+    }
+  }
+  return is_filled(jsonl::member(choice, "text"));
 }
 
 std::optional<uint32_t> count(const Value& usage, std::string_view name) {
