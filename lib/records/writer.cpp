@@ -62,11 +62,6 @@ void Writer::flush() {
   buffer_.clear();
 }
 
-void Writer::flush_now() {
-  flush();
-  output_.flush();
-}
-
 void Writer::flush_if_full() {
   if (buffer_.size() >= kFlushAt) flush();
 }

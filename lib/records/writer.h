@@ -49,9 +49,6 @@ class Writer {
   // if the end says `interrupted`: only what is whole takes its place.
   void end(End end);
 
-  // Writes out what is buffered, so that the reader of a live pipe sees it.
-  void flush_now();
-
   uint64_t count() const { return count_; }
   int64_t last_t_ns() const { return last_t_ns_; }
 

@@ -274,7 +274,7 @@ void Run::write_run(records::Run run, const Start& start) {
   run.config_xxh3 = config.hex();
   run.inputs = records::RawJson{"[" + trace_.runs_json() + "]"};
   writer_.run(run);
-  writer_.flush_now();
+  writer_.flush();
 }
 
 // Writes what the threads have handed over. False if there was nothing.
@@ -315,7 +315,7 @@ void Run::write_while_sending() {
     progress_(results);
     if (any) continue;
     if (const auto now = std::chrono::steady_clock::now(); now - flushed >= kFlushEvery) {
-      writer_.flush_now();
+      writer_.flush();
       flushed = now;
     }
     std::this_thread::sleep_for(kWriterSleep);
