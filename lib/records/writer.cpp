@@ -56,14 +56,19 @@ void Writer::arrival_lines(std::string_view lines, uint64_t count, int64_t last_
   output_.write(lines);
 }
 
-void Writer::flush() {
+void Writer::write_buffer() {
   if (buffer_.empty()) return;
   output_.write(buffer_.view());
   buffer_.clear();
 }
 
+void Writer::flush() {
+  write_buffer();
+  output_.flush();
+}
+
 void Writer::flush_if_full() {
-  if (buffer_.size() >= kFlushAt) flush();
+  if (buffer_.size() >= kFlushAt) write_buffer();
 }
 
 void Writer::end(End end) {
@@ -74,7 +79,7 @@ void Writer::end(End end) {
     end.trace_xxh3 = hash_.hex();
   }
   if (provenance_) write_record(buffer_, end);
-  flush();
+  write_buffer();
   output_.close();
 }
 

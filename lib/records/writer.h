@@ -44,6 +44,10 @@ class Writer {
   // Ready-made lines of `count` arrivals, the last of them at `last_t_ns`.
   void arrival_lines(std::string_view lines, uint64_t count, int64_t last_t_ns);
 
+  // Passes what was written on to the reader at once. Of an output that replaces a file nothing is seen
+  // before end() all the same.
+  void flush();
+
   // Writes `end` (count, and for a trace its hash and duration, are filled in) and closes the output.
   // `duration_ns` of a trace is at least its last t_ns. A file that would replace another is dropped instead
   // if the end says `interrupted`: only what is whole takes its place.
@@ -55,7 +59,7 @@ class Writer {
  private:
   void arrival_written(std::string_view line, int64_t t_ns);
   void flush_if_full();
-  void flush();
+  void write_buffer();
 
   Output output_;
   bool provenance_;
