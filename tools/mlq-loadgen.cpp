@@ -128,7 +128,8 @@ cli::Command gen_command(arrival::GenerateOptions& options) {
     records::Writer writer = cli::open_writer(context);
     arrival::generate(options, cli::run_record(context), writer);
     if (context.wants_summary()) {
-      context.print(fmt::format("{} arrivals in {}\n", writer.count(), format_duration(writer.last_t_ns())));
+      context.print(fmt::format("{} in {}\n", format_count(writer.count(), "arrival"),
+                                format_duration(writer.last_t_ns())));
     }
     return ExitKind::done;
   };
@@ -257,8 +258,9 @@ cli::Command import_command(ImportArguments& arguments) {
     const auto result =
         arrival::run_import(arguments.format, arguments.files, options, cli::run_record(context), writer);
     if (context.wants_summary()) {
-      context.print(fmt::format("{} lines, {} records, {} bad lines, {} out of order\n", result.lines,
-                                result.records, result.bad_lines, result.inversions));
+      context.print(fmt::format("{}, {}, {}, {} out of order\n", format_count(result.lines, "line"),
+                                format_count(result.records, "record"),
+                                format_count(result.bad_lines, "bad line"), result.inversions));
     }
     return ExitKind::done;
   };
@@ -355,8 +357,8 @@ cli::Command xform_command(XformArguments& arguments) {
       "superpose FILE...: other traces at the same time.\n\n"
       "dequantise uniform|even: spreads the arrivals of one stamp.";
   arguments.trace.declare(command);
-  command.add("Stages", {cli::text("do", "STAGE", "A stage with its arguments, as in 'thin 10%'; repeat.",
-                                   arguments.stages)});
+  command.add("Stages",
+              {cli::text("do", "STAGE", "A stage with its arguments, as in 'thin 10%'.", arguments.stages)});
   command.examples = {
       {"mlq-loadgen xform --do 'clip 60s..120s' trace.jsonl", "the second minute"},
       {"mlq-loadgen xform --do 'scale-rate 2' --do 'thin 50%' trace.jsonl",

@@ -49,5 +49,7 @@ double parse_double(std::string_view text);
 std::string format_duration(int64_t ns);
 // `14.3/s`; where that is not exact in 9 decimals `gap=70ms`, `50000/h` or, always exact, `3/7ns`.
 std::string format_rate(const Rate& rate);
+// A number with its noun: `1 row`, `2 rows`.
+std::string format_count(uint64_t n, std::string_view noun);
 
 }  // namespace mlq

@@ -58,4 +58,8 @@ std::string format_rate(const Rate& rate) {
   return fmt::format("{}/{}ns", rate.events, rate.ns);
 }
 
+std::string format_count(uint64_t n, std::string_view noun) {
+  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
+}
+
 }  // namespace mlq

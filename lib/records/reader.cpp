@@ -3,7 +3,8 @@
 namespace mlq::records {
 
 Reader::Reader(const std::string& path, ReaderOptions options)
-    : options_(options), lines_(Input::open(path, options.stop)) {}
+    : Reader(Input::open(path, options.stop), options) {}
+Reader::Reader(Input input, ReaderOptions options) : options_(options), lines_(std::move(input)) {}
 
 std::string Reader::where() const { return fmt::format("{}:{}", name(), line_.number); }
 

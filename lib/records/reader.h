@@ -24,6 +24,7 @@ struct ReaderOptions {
 class Reader {
  public:
   Reader(const std::string& path, ReaderOptions options);
+  Reader(Input input, ReaderOptions options);
 
   // Moves to the next record that is neither run nor end. False at the end.
   bool next();

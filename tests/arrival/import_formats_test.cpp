@@ -189,7 +189,7 @@ TEST(ImportLimbo, TimesAreMiddlesOfBins) {
   ASSERT_EQ(t.bins.size(), 3u);
   EXPECT_EQ(t.bins[1].count, 369.5);
   EXPECT_EQ(t.bins[2].t_ns, 4 * kMinute);
-  EXPECT_TRUE(t.noticed("2 bins are missing in 1 places"));
+  EXPECT_TRUE(t.noticed("2 bins missing in 1 place"));
 }
 
 TEST(ImportGaps, SumsAreExact) {
@@ -207,7 +207,7 @@ TEST(ImportCounts, HolesAreReportedAndFilledOnRequest) {
   ASSERT_EQ(gap.bins.size(), 5u);
   EXPECT_EQ(gap.bins[0].dt_ns, 5 * kMinute);
   EXPECT_EQ(gap.run.epoch_unix_ns, 1'397'088'240 * kSecond);  // date -d 2014-04-10T00:04:00Z
-  EXPECT_TRUE(gap.noticed("15 bins are missing in 1 places; left out"));
+  EXPECT_TRUE(gap.noticed("15 bins missing in 1 place; left out"));
   EXPECT_TRUE(gap.noticed("longer than 10 bins"));
   options.fill = arrival::Fill::zero;
   const Imported zero = import_fixture("counts", "elb.csv", options);
@@ -229,7 +229,7 @@ TEST(ImportCounts, LogarithmsOfDailyCountsOverAChangeOfClocks) {
   EXPECT_NEAR(t.bins[2].count, 2, 1e-15);
   EXPECT_EQ(t.bins[1].t_ns, kDay);
   EXPECT_EQ(t.bins[2].t_ns, 2 * kDay - 3600 * kSecond);  // 26 March 2023 had 23 hours
-  EXPECT_TRUE(t.noticed("2 bins are missing in 1 places"));
+  EXPECT_TRUE(t.noticed("2 bins missing in 1 place"));
 }
 
 TEST(ImportCsv, NamedColumnsQuotesAndOrder) {

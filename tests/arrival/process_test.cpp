@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cmath>
+#include <fstream>
+#include <thread>
 
 #include "lib/arrival/path/paths.h"
 #include "lib/arrival/process/rate_file.h"
@@ -186,6 +189,30 @@ TEST(RateFile, RecordsAreReadAndHolesAreSilent) {
   EXPECT_DOUBLE_EQ(rate_at(rates, 2), 3);
   EXPECT_DOUBLE_EQ(rate_at(rates, 5), 7);
   EXPECT_DOUBLE_EQ(rates.back().t_s, 6);
+}
+
+TEST(RateFile, TakesTheBinsOfOneClass) {
+  const mlq::test::TempDir dir;
+  const std::string file =
+      "rate-file " +
+      dir.file("b.jsonl",
+               "{\"type\":\"bin\",\"t_ns\":0,\"dt_ns\":1000000000,\"count\":6,\"class\":\"a\"}\n"
+               "{\"type\":\"bin\",\"t_ns\":0,\"dt_ns\":1000000000,\"count\":8,\"class\":\"b\"}\n"
+               "{\"type\":\"bin\",\"t_ns\":1000000000,\"dt_ns\":1000000000,\"count\":9,\"class\":\"b\"}\n");
+  const auto bins = knots_of(file + " --class b");
+  EXPECT_DOUBLE_EQ(rate_at(bins, 0.5), 8);
+  EXPECT_DOUBLE_EQ(rate_at(bins, 1.5), 9);
+  EXPECT_NE(test::failure_of_spec(file).find("--class takes the bins of one class"), std::string::npos);
+  EXPECT_NE(test::failure_of_spec(file + " --class c").find("no bin of class \"c\""), std::string::npos);
+}
+
+TEST(RateFile, APipeHoldsWhatAFileMay) {
+  const std::string text = "0 4\n10 8\n20 0\n";
+  const mlq::test::TempDir dir;
+  const std::string pipe = dir / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  std::jthread writer([&] { std::ofstream(pipe) << text; });
+  EXPECT_EQ(times_of("rate-file " + pipe), times_of("rate-file " + dir.file("r.txt", text)));
 }
 
 TEST(RateFile, AnEmittedPathMakesTheSameTraceAgain) {

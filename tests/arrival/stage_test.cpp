@@ -9,23 +9,24 @@
 #include "lib/base/error.h"
 #include "lib/base/fmath.h"
 #include "lib/base/random.h"
+#include "tests/arrival/harness.h"
 #include "tests/arrival/trace_files.h"
 #include "tests/support/process.h"
 
 namespace mlq::arrival {
 namespace {
 
-using test::arrivals_at;
-using test::TempDir;
-using test::trace_file;
-using test::Written;
+using mlq::test::arrivals_at;
+using mlq::test::TempDir;
+using mlq::test::trace_file;
+using mlq::test::Written;
 
 constexpr int64_t kSecond = 1'000'000'000;
 
 Written xform(const TempDir& dir, const std::vector<std::string>& stages, const std::string& file,
               XformOptions options = {}) {
-  return test::written_by(
-      dir, [&](records::Writer& writer) { run_xform(stages, file, options, test::test_run(), writer); });
+  return mlq::test::written_by(
+      dir, [&](records::Writer& writer) { run_xform(stages, file, options, mlq::test::test_run(), writer); });
 }
 
 // Times of a Poisson process, sorted.
@@ -146,13 +147,13 @@ TEST(ScaleRate, RefusesTimesBeyondTheRange) {
   error_of([&] { xform(dir, {"scale-rate 0.1"}, file); }, ExitKind::input);
 }
 
-TEST(Thin, KeepsTheShareAskedForAndNumbersTheRestAnew) {
+TEST(Thin, KeepsTheShareAskedForAndNumbersTheRestByPlace) {
   const TempDir dir;
   std::vector<records::Arrival> arrivals = arrivals_at(poisson_times(20'000, 1e6, 1));
   for (size_t i = 0; i < arrivals.size(); ++i) arrivals[i].i = i;
   const Written out = xform(dir, {"thin 0.3"}, trace_file(dir, "t", arrivals));
   EXPECT_NEAR(static_cast<double>(out.arrivals.size()), 6000, 4 * std::sqrt(20'000 * 0.3 * 0.7));
-  for (size_t i = 0; i < out.arrivals.size(); ++i) ASSERT_EQ(out.arrivals[i].i, i);
+  for (size_t i = 0; i < out.arrivals.size(); ++i) ASSERT_FALSE(out.arrivals[i].i);
 }
 
 TEST(Thin, OfOneKeepsAllAndOfZeroNone) {
@@ -326,6 +327,25 @@ TEST(Superpose, TakesEqualTimesInTheOrderOfTheSources) {
   EXPECT_EQ(out.arrivals[2].klass, "b");
 }
 
+// The identity of what superpose makes of the three shards of a process, the last of them first.
+std::string joined_identity(std::string_view spec) {
+  const TempDir dir;
+  const auto file = [&](uint32_t shard) {
+    const auto trace = arrival::test::trace_of(spec, {.shard = shard, .shards = 3});
+    return trace_file(dir, "s" + std::to_string(shard), trace.arrivals, trace.end.duration_ns);
+  };
+  return *xform(dir, {"superpose " + file(1) + " " + file(0)}, file(2)).end->trace_xxh3;
+}
+
+TEST(Superpose, OfTheShardsOfATraceIsThatTrace) {
+  for (const char* spec :
+       {"poisson --rate 1k/s --count 2000 --class-mix chat:3,code:1",
+        "poisson --rate 1k/s --count 2000 --batch geometric:mean=3 --class-mix chat:3,code:1",
+        "gamma --cv 2 --rate 1k/s --duration 2s --episode 100", "poisson --rate 1k/s --count 2"}) {
+    EXPECT_EQ(joined_identity(spec), *arrival::test::end_of(spec).trace_xxh3) << spec;
+  }
+}
+
 TEST(Superpose, RefusesPrefixBlocksOfDifferentSizes) {
   const TempDir dir;
   records::Run run;
@@ -443,8 +463,9 @@ TEST(Xform, OfACutStreamFinishesTheWorkThenFails) {
     const std::string full =
         stage == std::string("splice ") ? stage + trace_file(dir, "b", arrivals_at({1})) : stage;
     std::string failure;
-    const Written out = test::written_by(dir, [&](records::Writer& writer) {
-      failure = error_of([&] { run_xform({full}, file, {}, test::test_run(), writer); }, ExitKind::input);
+    const Written out = mlq::test::written_by(dir, [&](records::Writer& writer) {
+      failure =
+          error_of([&] { run_xform({full}, file, {}, mlq::test::test_run(), writer); }, ExitKind::input);
     });
     EXPECT_NE(failure.find("cut"), std::string::npos);
     EXPECT_FALSE(out.arrivals.empty());
@@ -466,7 +487,7 @@ TEST(Xform, EndsCleanlyWhenAskedToStop) {
   ASSERT_EQ(::pipe(ends), 0);
   {
     records::Writer writer(Output::open("/dev/fd/" + std::to_string(ends[1])), true);
-    run_xform({"thin 1"}, file, options, test::test_run(), writer);
+    run_xform({"thin 1"}, file, options, mlq::test::test_run(), writer);
   }
   std::string text(1 << 16, '\0');
   text.resize(static_cast<size_t>(::read(ends[0], text.data(), text.size())));

@@ -278,5 +278,11 @@ TEST(Double, RefusesWhatIsNoneAndWhatIsNotFinite) {
   EXPECT_NE(refusal(parse_double, "1e999").find("outside the range of a double"), std::string::npos);
 }
 
+TEST(Units, ANumberWithItsNoun) {
+  EXPECT_EQ(format_count(0, "row"), "0 rows");
+  EXPECT_EQ(format_count(1, "bad line"), "1 bad line");
+  EXPECT_EQ(format_count(2, "row"), "2 rows");
+}
+
 }  // namespace
 }  // namespace mlq

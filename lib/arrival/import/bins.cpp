@@ -35,10 +35,13 @@ class Holes {
     const char* done = fill == Fill::gap    ? "left out"
                        : fill == Fill::zero ? "written as 0"
                                             : "filled with the count before";
-    sink.notice(fmt::format("{} bins are missing in {} places; {} (--fill)", missing_, holes_, done));
+    sink.notice(fmt::format("{} missing in {}; {} (--fill)",
+                            format_count(static_cast<uint64_t>(missing_), "bin"),
+                            format_count(static_cast<uint64_t>(holes_), "place"), done));
     if (long_holes_ == 0) return;
-    sink.notice(fmt::format("{} gaps are longer than 10 bins; the longest, {}, begins at t_ns {}",
-                            long_holes_, format_duration(longest_), longest_at_ - origin_ns));
+    sink.notice(fmt::format("{} longer than 10 bins; the longest, {}, begins at t_ns {}",
+                            format_count(static_cast<uint64_t>(long_holes_), "gap"),
+                            format_duration(longest_), longest_at_ - origin_ns));
   }
 
  private:

@@ -29,8 +29,9 @@ class ServeGen final : public TableParser {
   }
 
   void end() override {
-    sink().notice(fmt::format("{} windows of {} clients: {} Gamma, {} Weibull, {} idle",
-                              gamma_ + weibull_ + idle_, sink().classes().size(), gamma_, weibull_, idle_));
+    sink().notice(fmt::format("{} of {}: {} Gamma, {} Weibull, {} idle",
+                              format_count(gamma_ + weibull_ + idle_, "window"),
+                              format_count(sink().classes().size(), "client"), gamma_, weibull_, idle_));
   }
 
  protected:

@@ -131,13 +131,12 @@ class Import {
           "{}: {} of {} lines could not be read as {}; is it another format? (--max-bad allows more)",
           sink_.file(), bad, result_.lines, entry_->info.name);
     }
-    if (bad > 0) sink_.notice(fmt::format("{} bad lines were passed over", bad));
+    if (bad > 0) sink_.notice(format_count(bad, "bad line") + " passed over");
   }
 
   void report_order() const {
     if (result_.inversions > 0) {
-      sink_.notice(
-          fmt::format("{} rows came before the row above them in time and were sorted", result_.inversions));
+      sink_.notice(format_count(result_.inversions, "row") + " came before the row above in time; sorted");
     }
   }
 

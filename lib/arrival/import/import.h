@@ -48,9 +48,9 @@ struct ImportColumns {
   std::string conversation_col;  // conversation
   std::string bytes_col;         // size_bytes
   std::string value_col;         // the count of a bin
-  // How times are written: % and one of Y y m d e b j H I p M S f z s T F D n t %, as in strptime; f is 1 to
-  // 18 digits of a fraction, z is Z, +hh, +hhmm or +hh:mm. Empty: a number in `time_unit`, or ISO 8601 (date,
-  // or date and time divided by T or a space, any number of decimals, with or without an offset).
+  // How times are written: % and one of Y y m d e b B j H I p M S f z s T F D n t %, as in strptime; f is 1
+  // to 18 digits of a fraction, z is Z, +hh, +hhmm or +hh:mm. Empty: a number in `time_unit`, or ISO 8601
+  // (date, or date and time divided by T or a space, any number of decimals, with or without an offset).
   std::string time_format;
   // Unit of times that are bare numbers. They count from 1970 if they are 10^8 s or more, else from an
   // unknown start.

@@ -60,7 +60,7 @@ const std::vector<ProcessInfo>& process_infos() {
        "FILE",
        "Rate from a series of rates or counts: CSV, or bin or rate records.",
        "r(t) from FILE, --interp between its values",
-       {"interp", "counts", "bin", "compress", "mean-rate"}},
+       {"interp", "counts", "bin", "class", "compress", "mean-rate"}},
       {"sinusoid",
        "",
        "Rate that swings as a sum of sines.",

@@ -22,26 +22,61 @@ struct Bin {
   double count;
 };
 
-// A pipe cannot be looked at twice, so standard input is taken for records.
-bool holds_records(const std::string& path) {
-  if (path == "-") return true;
-  Input input = Input::open(path);
-  char c = 0;
-  while (input.read(&c, 1) == 1) {
+// The file as a whole, because a pipe cannot be looked at twice.
+struct Text {
+  std::string name;
+  std::string bytes;
+  Input input() const { return Input::from_bytes(name, bytes); }
+};
+
+bool holds_records(std::string_view text) {
+  for (const char c : text) {
     if (c == '{') return true;
     if (c != ' ' && c != '\n' && c != '\r' && c != '\t' && static_cast<unsigned char>(c) < 0x80) return false;
   }
   return false;
 }
 
-std::vector<Bin> bins_of_records(const std::string& path) {
-  records::Reader reader(path, {});
+// Passes the bins of one class: the one that is asked for, or else the only one.
+class OneClass {
+ public:
+  explicit OneClass(std::optional<std::string> wanted) : wanted_(std::move(wanted)) {}
+
+  bool takes(const records::Bin& bin, const records::Reader& reader) {
+    const bool right = wanted_ ? bin.klass == wanted_ : !any_ || bin.klass == klass_;
+    if (!right && !wanted_) {
+      throw input_error("{}: a bin of {} among bins of {}; --class takes the bins of one class",
+                        reader.where(), name_of(bin.klass), name_of(klass_));
+    }
+    if (!any_) klass_ = bin.klass;
+    any_ = true;
+    found_ = found_ || right;
+    return right;
+  }
+  void finish(const std::string& name) const {
+    if (wanted_ && !found_) throw input_error("{}: there is no bin of class \"{}\" in it", name, *wanted_);
+  }
+
+ private:
+  static std::string name_of(const std::optional<std::string>& klass) {
+    return klass ? fmt::format("class \"{}\"", *klass) : "no class";
+  }
+  std::optional<std::string> wanted_;
+  std::optional<std::string> klass_;  // of the first bin
+  bool any_ = false;
+  bool found_ = false;
+};
+
+std::vector<Bin> bins_of_records(const Text& text, const Settings& s) {
+  records::Reader reader(text.input(), {});
+  OneClass one_class(s.text("class"));
   std::vector<Bin> bins;
   std::vector<records::RatePoint> rates;
   int64_t end_ns = std::numeric_limits<int64_t>::min();
   while (reader.next()) {
     if (reader.type() == records::Schema<records::Bin>::type) {
       const auto bin = reader.as<records::Bin>();
+      if (!one_class.takes(bin, reader)) continue;
       if (!(bin.dt_ns > 0)) throw input_error("{}: dt_ns must be positive", reader.where());
       if (!(bin.count >= 0))
         throw input_error("{}: count must be a number that is not negative", reader.where());
@@ -64,8 +99,9 @@ std::vector<Bin> bins_of_records(const std::string& path) {
     }
   }
   reader.finish();
+  one_class.finish(text.name);
   if (!bins.empty() && !rates.empty())
-    throw input_error("{}: it holds both bin and rate records; which is meant?", path);
+    throw input_error("{}: it holds both bin and rate records; which is meant?", text.name);
   const auto& end = reader.end();
   for (size_t k = 0; k < rates.size(); ++k) {
     const bool last = k + 1 == rates.size();
@@ -80,12 +116,14 @@ std::vector<Bin> bins_of_records(const std::string& path) {
   return bins;
 }
 
-std::vector<Bin> bins_of_table(const std::string& path, const Settings& s) {
+std::vector<Bin> bins_of_table(const Text& text, const Settings& s) {
+  if (s.has("class")) throw usage_error("--class: a table has no classes; bin records have");
+  const std::string& path = text.name;
   std::vector<Bin> bins;
   if (const auto width = s.duration("bin")) {
     if (*width == 0) throw usage_error("--bin must be positive");
     const double length = static_cast<double>(*width) / 1e9;
-    for (const NumberPair& row : read_number_pairs(path, true)) {
+    for (const NumberPair& row : read_number_pairs(text.input(), true)) {
       const double count = row.second;
       if (count < 0) throw input_error("{}:{}: the count {} is negative", path, row.line, count);
       bins.push_back(
@@ -93,7 +131,7 @@ std::vector<Bin> bins_of_table(const std::string& path, const Settings& s) {
     }
     return bins;
   }
-  const std::vector<NumberPair> rows = read_number_pairs(path);
+  const std::vector<NumberPair> rows = read_number_pairs(text.input());
   if (rows.size() < 2) throw input_error("{}: a rate series needs at least two rows of time and rate", path);
   for (size_t k = 0; k + 1 < rows.size(); ++k) {
     if (!(rows[k + 1].first > rows[k].first))
@@ -108,8 +146,9 @@ std::vector<Bin> bins_of_table(const std::string& path, const Settings& s) {
 }
 
 std::vector<Bin> read_bins(const Settings& s) {
-  const std::string& path = s.argument();
-  std::vector<Bin> bins = holds_records(path) ? bins_of_records(path) : bins_of_table(path, s);
+  const Text text{s.argument() == "-" ? "standard input" : s.argument(), read_file(s.argument())};
+  const std::string& path = text.name;
+  std::vector<Bin> bins = holds_records(text.bytes) ? bins_of_records(text, s) : bins_of_table(text, s);
   if (bins.empty()) throw input_error("{}: there is no series in it", path);
   bool positive = false;
   for (const Bin& bin : bins) {

@@ -9,9 +9,9 @@
 
 namespace mlq::arrival {
 
-// The file (the argument; `-`: records on standard input) holds `bin` or `rate` records, or a table. With
-// --bin each row of a table is the count of one bin, in its second or only column, in order; without it, rows
-// are (time in seconds, rate per second), the last of them an end.
+// The file (the argument, `-` is standard input) holds `bin` records of one class (--class chooses), `rate`
+// records, or a table. With --bin each row of a table is the count of one bin, in its second or only column,
+// in order; without it, rows are (time in seconds, rate per second), the last of them an end.
 RatePathPtr rate_file_path(const Settings& settings);
 // For --counts keep: bins with whole counts.
 std::vector<CountedBin> rate_file_bins(const Settings& settings);

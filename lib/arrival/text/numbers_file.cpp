@@ -45,8 +45,8 @@ std::optional<double> number(std::string_view cell) {
 
 // Calls `row(cells, line)` for each line that is neither empty nor a comment; the first may be a header.
 template <class Header, class Row>
-void each_row(const std::string& path, Header&& header, Row&& row) {
-  jsonl::LineReader lines(Input::open(path));
+void each_row(Input input, Header&& header, Row&& row) {
+  jsonl::LineReader lines(std::move(input));
   jsonl::Line line;
   bool first = true;
   while (lines.next(line)) {
@@ -87,7 +87,7 @@ std::vector<double> read_number_column(const std::string& path, const std::strin
   bool found = !named;
   std::vector<double> values;
   each_row(
-      path,
+      Input::open(path),
       [&](const std::vector<std::string_view>& cells) {
         if (!named) return;
         const auto place = std::find(cells.begin(), cells.end(), column);
@@ -103,9 +103,14 @@ std::vector<double> read_number_column(const std::string& path, const std::strin
 }
 
 std::vector<NumberPair> read_number_pairs(const std::string& path, bool lone) {
+  return read_number_pairs(Input::open(path), lone);
+}
+
+std::vector<NumberPair> read_number_pairs(Input input, bool lone) {
+  const std::string path = input.name();
   std::vector<NumberPair> pairs;
   each_row(
-      path, [](const std::vector<std::string_view>&) {},
+      std::move(input), [](const std::vector<std::string_view>&) {},
       [&](const std::vector<std::string_view>& cells, uint64_t line) {
         const size_t second = lone && cells.size() == 1 ? 0 : 1;
         pairs.push_back({number_at(cells, 0, path, line), number_at(cells, second, path, line), line});

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/io.h"
+
 namespace mlq::arrival {
 
 // `column` empty: the first; digits: that column, from 1; else the name in the header. A first line that is
@@ -21,5 +23,6 @@ struct NumberPair {
   uint64_t line;
 };
 std::vector<NumberPair> read_number_pairs(const std::string& path, bool lone = false);
+std::vector<NumberPair> read_number_pairs(Input input, bool lone = false);
 
 }  // namespace mlq::arrival

@@ -21,7 +21,7 @@ class Streamed final : public FileSource {
   Streamed(const std::string& path, const TraceOptions& options, bool ordered)
       : reader_(path, options.reader), other_(options.other), notice_(options.notice), ordered_(ordered) {
     pending_ = read(first_);
-    numbered_ = own_number_;
+    numbered_ = !pending_ || own_number_;
     if (!reader_.runs().empty()) about_ = reader_.runs().front();
     runs_json_ = reader_.runs_json();
   }

@@ -54,7 +54,7 @@ class FileSource : public Source {
   virtual std::string runs_json() const = 0;
   // Arrivals that came before an earlier one.
   virtual uint64_t inversions() const = 0;
-  // True if the first arrival has an `i` of its own.
+  // False if the first arrival has no `i` of its own.
   virtual bool numbered() const = 0;
 };
 

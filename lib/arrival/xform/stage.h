@@ -1,20 +1,22 @@
 // Stages of `mlq-loadgen xform`: text to struct and back, and the sources that do the work.
 //
-//   scale-rate X                   divides times by X (and think_ns), rounding down; X an exact ratio > 0
-//   thin P                         keeps each arrival by its own coin: purpose thin, index i, stream = the
-//   stage's place clip A..B [keep-time]          keeps t in [A, B) and shifts A to 0; either bound may be
-//   left out shift D                        adds D, which may be negative; an arrival before 0 is an input
-//   Error loop N|T                       N times, or over and over up to T; the period is the trace's
-//   duration, not its last t splice FILE...                 one trace after the other, at their durations
-//   superpose FILE...              all at once, in the order (t_ns, source, i)
-//   dequantise none|uniform|even [P]   spreads equal times inside the clock's step P
-//   (lib/arrival/dequantise.h);
-//                                  without P, the run record's resolution_ns or what a first pass finds
+//   scale-rate X         divides times by X (and think_ns), rounding down; X an exact ratio > 0
+//   thin P               keeps each arrival by its own coin: purpose thin, index i, stream = the stage's
+//   place clip A..B [keep-time]  keeps t in [A, B) and shifts A to 0; either bound may be left out shift D
+//   adds D, which may be negative; an arrival before 0 is an input Error loop N|T             N times, or
+//   over and over up to T; the period is the trace's duration, not its last t splice FILE...       one trace
+//   after the other, at their durations superpose FILE...    all at once, in the order (t_ns, source, i);
+//   where every source has an `i` of its
+//                        own, as shards have, (t_ns, i, source): the shards of a trace give that trace
+//   dequantise none|uniform|even [P]
+//                        spreads equal times inside the clock's step P (lib/arrival/import/dequantise.h);
+//                        without P, the run record's resolution_ns or what a first pass finds
 //
-// Where arrivals are dropped or joined, `i` is renumbered in order and after_i follows; an after_i whose
-// request is gone is dropped, with its think_ns. Memory is O(1), but for requests that others may wait for
-// (those with a conversation) and for the arrivals of one stamp under dequantise. A loop, and a dequantise
-// that must find P, read their input again; one that is no regular file is kept in a temporary file.
+// Where arrivals are dropped or joined, they are numbered anew in order and after_i follows; their `i`, which
+// is their place then, is not written. An after_i whose request is gone is dropped, with its think_ns. Memory
+// is O(1), but for requests that others may wait for (those with a conversation) and for the arrivals of one
+// stamp under dequantise. A loop, and a dequantise that must find P, read their input again; one that is no
+// regular file is kept in a temporary file.
 #pragma once
 
 #include <cstdint>

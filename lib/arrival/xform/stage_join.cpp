@@ -112,7 +112,8 @@ class Spliced final : public Joined {
 
 class Superposed final : public Joined {
  public:
-  explicit Superposed(std::vector<SourcePtr> in) : Joined(std::move(in)), links_(in_.size()) {
+  Superposed(std::vector<SourcePtr> in, bool by_number)
+      : Joined(std::move(in)), by_number_(by_number), links_(in_.size()) {
     about_.tick_ns.reset();  // each source may have its own phase
   }
 
@@ -135,10 +136,9 @@ class Superposed final : public Joined {
  private:
   struct Head {
     int64_t t_ns;
+    uint64_t number;
     size_t source;
-    bool operator>(const Head& other) const {
-      return t_ns != other.t_ns ? t_ns > other.t_ns : source > other.source;
-    }
+    auto operator<=>(const Head&) const = default;
   };
 
   void start() {
@@ -147,9 +147,10 @@ class Superposed final : public Joined {
     for (size_t k = 0; k < in_.size(); ++k) refill(k);
   }
   void refill(size_t k) {
-    if (in_[k]->next(waiting_[k])) heads_.push({waiting_[k].t_ns, k});
+    if (in_[k]->next(waiting_[k])) heads_.push({waiting_[k].t_ns, by_number_ ? *waiting_[k].i : 0, k});
   }
 
+  bool by_number_;
   bool started_ = false;
   std::vector<records::Arrival> waiting_;
   std::priority_queue<Head, std::vector<Head>, std::greater<>> heads_;
@@ -178,6 +179,8 @@ SourcePtr make_loop(SourcePtr in, std::function<SourcePtr()> again, const LoopSt
 }
 
 SourcePtr make_splice(std::vector<SourcePtr> in) { return std::make_unique<Spliced>(std::move(in)); }
-SourcePtr make_superpose(std::vector<SourcePtr> in) { return std::make_unique<Superposed>(std::move(in)); }
+SourcePtr make_superpose(std::vector<SourcePtr> in, bool by_number) {
+  return std::make_unique<Superposed>(std::move(in), by_number);
+}
 
 }  // namespace mlq::arrival

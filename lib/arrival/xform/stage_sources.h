@@ -52,7 +52,8 @@ SourcePtr make_shift(SourcePtr in, const ShiftStage& stage);
 // `again` opens another copy of `in`.
 SourcePtr make_loop(SourcePtr in, std::function<SourcePtr()> again, const LoopStage& stage);
 SourcePtr make_splice(std::vector<SourcePtr> in);
-SourcePtr make_superpose(std::vector<SourcePtr> in);
+// `by_number`: of equal times the lower `i` goes first, so that the shards of a trace give the trace.
+SourcePtr make_superpose(std::vector<SourcePtr> in, bool by_number);
 // `resolution_ns` is the step of the clock. Holds the arrivals of one stamp.
 SourcePtr make_dequantise(SourcePtr in, Dequantise mode, int64_t resolution_ns, uint64_t seed);
 

@@ -1,4 +1,5 @@
 // The chain of stages behind `mlq-loadgen xform`.
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -73,8 +74,8 @@ class Chain {
     for (const Stage& stage : stages_) joined += (joined.empty() ? "" : " | ") + format_stage(stage);
     return joined;
   }
-  // Known after open().
-  bool numbered() const { return numbered_; }
+  // False if the place of each arrival that comes out is its `i`. Known after open().
+  bool numbered() const { return numbered_after(stages_.size()); }
   const std::string& runs_json() const { return runs_json_; }
 
  private:
@@ -84,6 +85,15 @@ class Chain {
     return {};
   }
 
+  // Whether the first `count` stages hand on numbers that the file gave.
+  bool numbered_after(size_t count) const {
+    const auto keeps = [](const Stage& stage) {
+      return std::holds_alternative<ScaleRateStage>(stage) || std::holds_alternative<ShiftStage>(stage) ||
+             std::holds_alternative<DequantiseStage>(stage);
+    };
+    return numbered_ && std::all_of(stages_.begin(), stages_.begin() + static_cast<ptrdiff_t>(count), keeps);
+  }
+
   // The source that comes out of the first `count` stages.
   SourcePtr build(size_t count) {
     SourcePtr source = open_file(file_, true);
@@ -91,7 +101,7 @@ class Chain {
     return source;
   }
 
-  SourcePtr open_file(const std::string& path, bool main) {
+  std::unique_ptr<FileSource> open_file(const std::string& path, bool main) {
     TraceOptions options = options_.trace;
     std::string name = path;
     if (reads_again_ && !is_regular(path)) {
@@ -132,11 +142,16 @@ class Chain {
           std::move(in), [this, place] { return again(place); }, *s);
     }
     if (const auto* s = std::get_if<DequantiseStage>(&stage)) return dequantise(std::move(in), place, *s);
+    bool numbered = numbered_after(place);
     std::vector<SourcePtr> sources;
     sources.push_back(std::move(in));
-    for (const std::string& path : files_of(stage)) sources.push_back(open_file(path, false));
+    for (const std::string& path : files_of(stage)) {
+      auto source = open_file(path, false);
+      numbered = numbered && source->numbered();
+      sources.push_back(std::move(source));
+    }
     return std::holds_alternative<SpliceStage>(stage) ? make_splice(std::move(sources))
-                                                      : make_superpose(std::move(sources));
+                                                      : make_superpose(std::move(sources), numbered);
   }
 
   // Another copy of what the first `count` stages give.
@@ -198,9 +213,10 @@ void run_xform(const std::vector<std::string>& stages, const std::string& file, 
 
   const StopFlag* stop = options.trace.reader.stop;
   const auto stopped = [stop] { return stop != nullptr && *stop; };
+  const bool numbered = chain.numbered();
   records::Arrival arrival;
   while (!stopped() && source->next(arrival)) {
-    if (!chain.numbered()) arrival.i.reset();  // its place says it
+    if (!numbered) arrival.i.reset();  // its place says it
     writer.write(arrival);
   }
   records::End end;
