@@ -55,6 +55,7 @@ struct Transfer {
   Multi* multi = nullptr;
   uint32_t tag = 0;
   bool warm = false;  // opens a connection, and nobody is told of it
+  ErrorText error{};
   ClientRequest request;
   std::vector<curl_slist> extra_headers;  // before those of all requests
   size_t header_bytes = 0;
@@ -231,6 +232,7 @@ Transfer& CurlEngine::State::take() {
   fresh->engine = this;
   CURL* easy = fresh->easy.get();
   set(easy, CURLOPT_PRIVATE, fresh.get());
+  set(easy, CURLOPT_ERRORBUFFER, fresh->error.data());
   set(easy, CURLOPT_HEADERFUNCTION, &on_header);
   set(easy, CURLOPT_HEADERDATA, fresh.get());
   set(easy, CURLOPT_WRITEFUNCTION, &on_body);
@@ -273,6 +275,7 @@ void CurlEngine::State::start(Transfer& t, Multi& multi, const ClientRequest& re
   t.header_bytes = t.read_at = 0;
   t.attempt = 0;
   t.answering = false;
+  t.error[0] = '\0';
   arm(t.easy.get(), config, t.request);
   set_large_body(t);
   set_headers(t);
@@ -308,7 +311,7 @@ void CurlEngine::State::release(Transfer& t) {
 
 void CurlEngine::State::finish(Transfer& t, CURLcode code) {
   const int64_t now = clock.now_ns();
-  TransferEnd end = transfer_end(t.easy.get(), code, t.attempt > 0);
+  TransferEnd end = transfer_end(t.easy.get(), code, t.attempt > 0, t.error);
   if (end.fault == Fault::aborted && t.header_bytes > kMostHeaderBytes) {
     end = {Fault::protocol, "more than 64 KiB of headers"};
   }
@@ -420,7 +423,9 @@ TransferEnd probe(const ClientConfig& config) {
   const Easy easy = make_easy(config);
   set(easy.get(), CURLOPT_URL, (config.url.origin() + "/").c_str());
   set(easy.get(), CURLOPT_CONNECT_ONLY, 1L);
-  return transfer_end(easy.get(), curl_easy_perform(easy.get()), true);
+  ErrorText error{};
+  set(easy.get(), CURLOPT_ERRORBUFFER, error.data());
+  return transfer_end(easy.get(), curl_easy_perform(easy.get()), true, error);
 }
 
 Reply fetch(const ClientConfig& config, const ClientRequest& request, int64_t timeout_ns) {
@@ -438,8 +443,10 @@ Reply fetch(const ClientConfig& config, const ClientRequest& request, int64_t ti
         return size * count;
       });
   set(easy.get(), CURLOPT_WRITEDATA, &reply.body);
+  ErrorText error{};
+  set(easy.get(), CURLOPT_ERRORBUFFER, error.data());
   const CURLcode code = curl_easy_perform(easy.get());
-  reply.end = transfer_end(easy.get(), code, true);
+  reply.end = transfer_end(easy.get(), code, true, error);
   if (code == CURLE_OK) curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &reply.status);
   return reply;
 }

@@ -30,12 +30,23 @@ void set_tls(CURL* easy, const ClientConfig& config) {
   if (!config.cacert.empty()) set(easy, CURLOPT_CAINFO, config.cacert.c_str());
 }
 
-Fault fault_of_connect(CURL* easy) {
+int system_error(CURL* easy) {
   long number = 0;
   curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
+  return static_cast<int>(number);
+}
+
+Fault fault_of_connect(CURL* easy) {
+  const int number = system_error(easy);
   if (number == EMFILE || number == ENFILE || number == ENOBUFS || number == ENOMEM) return Fault::fd_limit;
   if (number == EADDRNOTAVAIL || number == EADDRINUSE) return Fault::ports;
   return Fault::refused;
+}
+
+bool uses_tls(CURL* easy) {
+  const char* scheme = nullptr;
+  return curl_easy_getinfo(easy, CURLINFO_SCHEME, &scheme) == CURLE_OK && scheme != nullptr &&
+         (std::string_view(scheme) == "HTTPS" || std::string_view(scheme) == "https");
 }
 
 Fault fault_of(CURL* easy, CURLcode code, bool sent) {
@@ -59,7 +70,8 @@ Fault fault_of(CURL* easy, CURLcode code, bool sent) {
       return Fault::tls;
     case CURLE_SEND_ERROR:
       return sent ? Fault::send_reset : Fault::reset;
-    case CURLE_RECV_ERROR:
+    case CURLE_RECV_ERROR:  // also a chunk that is none, and then the system has nothing to say
+      return system_error(easy) == 0 && !uses_tls(easy) ? Fault::protocol : Fault::reset;
     case CURLE_GOT_NOTHING:
       return Fault::reset;
     case CURLE_ABORTED_BY_CALLBACK:
@@ -68,7 +80,6 @@ Fault fault_of(CURL* easy, CURLcode code, bool sent) {
       return Fault::truncated;
     case CURLE_WRITE_ERROR:
       return Fault::aborted;
-    case CURLE_OUT_OF_MEMORY:
     case CURLE_FAILED_INIT:
       return Fault::internal;
     default:
@@ -136,6 +147,7 @@ void arm(CURL* easy, const ClientConfig& config, const ClientRequest& request) {
   address += request.target;
   set(easy, CURLOPT_URL, address.c_str());
   const std::string method(request.method);
+  set(easy, CURLOPT_CUSTOMREQUEST, static_cast<const char*>(nullptr));
   if (request.method == "HEAD") {
     set(easy, CURLOPT_NOBODY, 1L);
     return;
@@ -143,23 +155,18 @@ void arm(CURL* easy, const ClientConfig& config, const ClientRequest& request) {
   set(easy, CURLOPT_NOBODY, 0L);
   if (request.method == "GET" && request.body.empty()) {
     set(easy, CURLOPT_HTTPGET, 1L);
-    set(easy, CURLOPT_CUSTOMREQUEST, static_cast<const char*>(nullptr));
     return;
   }
   set(easy, CURLOPT_POST, 1L);
   set(easy, CURLOPT_POSTFIELDS, request.body.empty() ? "" : request.body.data());
   set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-  set(easy, CURLOPT_CUSTOMREQUEST, request.method == "POST" ? nullptr : method.c_str());
+  if (request.method != "POST") set(easy, CURLOPT_CUSTOMREQUEST, method.c_str());
 }
 
-TransferEnd transfer_end(CURL* easy, CURLcode code, bool sent) {
+TransferEnd transfer_end(CURL* easy, CURLcode code, bool sent, const ErrorText& text) {
   if (code == CURLE_OK) return {};
   if (code == CURLE_ABORTED_BY_CALLBACK) return {Fault::reset, "the kept connection was dead"};
-  TransferEnd end{fault_of(easy, code, sent), curl_easy_strerror(code)};
-  long number = 0;
-  curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
-  if (number != 0) end.note += std::string(": ") + std::strerror(static_cast<int>(number));
-  return end;
+  return {fault_of(easy, code, sent), text[0] != '\0' ? text.data() : curl_easy_strerror(code)};
 }
 
 }  // namespace mlq::http

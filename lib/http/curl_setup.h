@@ -3,6 +3,7 @@
 
 #include <curl/curl.h>
 
+#include <array>
 #include <memory>
 
 #include "lib/http/client.h"
@@ -32,8 +33,11 @@ HeaderList make_headers(const ClientConfig& config);
 // Method, address and body of a request. The body is not copied.
 void arm(CURL* easy, const ClientConfig& config, const ClientRequest& request);
 
+// Where libcurl writes what went wrong, in words; see CURLOPT_ERRORBUFFER.
+using ErrorText = std::array<char, CURL_ERROR_SIZE>;
+
 // What libcurl's result means; `sent` tells whether any part of the request went out.
-TransferEnd transfer_end(CURL* easy, CURLcode code, bool sent);
+TransferEnd transfer_end(CURL* easy, CURLcode code, bool sent, const ErrorText& text);
 
 void fail(CURLoption option, CURLcode code);
 

@@ -65,7 +65,7 @@ uint64_t count_blanks(std::string_view text) {
 uint64_t prompt_tokens(const jsonl::Value* prompt) {
   if (prompt == nullptr) return 0;
   if (prompt->kind == jsonl::Kind::string) return prompt->text.empty() ? 0 : 1 + count_blanks(prompt->text);
-  if (prompt->nested == nullptr) return 0;
+  if (prompt->kind != jsonl::Kind::array && prompt->kind != jsonl::Kind::object) return 0;
   std::vector<uint64_t> ids;
   if (prompt->kind == jsonl::Kind::array && jsonl::read_uint64_array(*prompt, ids)) return ids.size();
   return 1 + count_blanks(jsonl::json_text(*prompt));

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/arrival/law.h"
+#include "lib/arrival/law/law.h"
 #include "lib/replay/null_queue.h"
 
 namespace mlq::replay {

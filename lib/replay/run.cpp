@@ -132,9 +132,11 @@ void Run::prepare_requests() {
     rules_.check = Check::none;
     return;
   }
-  template_->prepare([this](const std::string& target) -> Fetched {
+  template_->prepare([this](const FetchRequest& asked) -> Fetched {
     http::ClientRequest request;
-    request.target = target;
+    request.method = asked.body.empty() ? "GET" : "POST";
+    request.target = asked.target;
+    request.body = asked.body;
     http::Reply reply = http::fetch(client_, request, kFetchTimeout);
     if (reply.status == 0) return {0, reply.end.note};
     return {reply.status, std::move(reply.body)};
