@@ -44,6 +44,9 @@ class Writer {
   // Ready-made lines of `count` arrivals, the last of them at `last_t_ns`.
   void arrival_lines(std::string_view lines, uint64_t count, int64_t last_t_ns);
 
+  // Ready-made lines of `count` records that are no arrivals.
+  void lines(std::string_view lines, uint64_t count);
+
   // Writes `end` (count, and for a trace its hash and duration, are filled in) and closes the output.
   // `duration_ns` of a trace is at least its last t_ns. A file that would replace another is dropped instead
   // if the end says `interrupted`: only what is whole takes its place.
