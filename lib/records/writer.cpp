@@ -56,6 +56,12 @@ void Writer::arrival_lines(std::string_view lines, uint64_t count, int64_t last_
   output_.write(lines);
 }
 
+void Writer::lines(std::string_view lines, uint64_t count) {
+  buffer_.raw(lines);
+  count_ += count;
+  flush_if_full();
+}
+
 void Writer::write_buffer() {
   if (buffer_.empty()) return;
   output_.write(buffer_.view());

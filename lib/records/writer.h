@@ -44,6 +44,8 @@ class Writer {
   // Ready-made lines of `count` arrivals, the last of them at `last_t_ns`.
   void arrival_lines(std::string_view lines, uint64_t count, int64_t last_t_ns);
 
+  // Ready-made lines of `count` records that are no arrivals.
+  void lines(std::string_view lines, uint64_t count);
   // Passes what was written on to the reader at once. Of an output that replaces a file nothing is seen
   // before end() all the same.
   void flush();

@@ -137,6 +137,10 @@ void Account::add(const records::Result& result, std::span<const uint64_t> gaps)
     record(times.ttft ? at(Metric::ttft) : ttft_bounds_, times.ttft ? times.ttft : times.latency);
   }
   record(at(Metric::itl_max), times.itl_max);
+  add_gaps(gaps);
+}
+
+void Account::add_gaps(std::span<const uint64_t> gaps) {
   for (const uint64_t gap : gaps)
     at(Metric::itl).record(static_cast<int64_t>(std::min<uint64_t>(gap, INT64_MAX)));
 }

@@ -53,6 +53,8 @@ class Account {
   // latency, service and lag that are missing are taken from the stamps. An input Error for an unknown
   // outcome and for a negative time; nothing is counted then. About 100 ns.
   void add(const records::Result& result, std::span<const uint64_t> gaps);
+  // Counts gaps between tokens alone.
+  void add_gaps(std::span<const uint64_t> gaps);
   void merge(const Account& other);
 
   uint64_t planned() const;  // all outcomes together
