@@ -40,11 +40,12 @@ function(mlq_library name)
   target_link_libraries(mlq_${name} PUBLIC mlq_flags ${A_USES} PRIVATE ${A_PRIVATE})
 endfunction()
 
-# mlq_program(NAME USES lib...): tools/NAME.cpp, installed with its man page and completions.
+# mlq_program(NAME USES lib...): tools/NAME.cpp, or tools/NAME/*.cpp, a source a command; installed with its man page and completions.
 function(mlq_program name)
   cmake_parse_arguments(A "" "" "USES" ${ARGN})
   list(TRANSFORM A_USES REPLACE "^([a-z]+)$" "mlq_\\1")
-  add_executable(${name} ${CMAKE_SOURCE_DIR}/tools/${name}.cpp)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tools/${name}.cpp ${CMAKE_SOURCE_DIR}/tools/${name}/*.cpp)
+  add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE ${A_USES})
   target_compile_definitions(${name} PRIVATE MLQ_VERSION="${PROJECT_VERSION}")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)

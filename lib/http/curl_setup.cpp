@@ -1,5 +1,7 @@
 #include "lib/http/curl_setup.h"
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <mutex>
@@ -87,6 +89,13 @@ Fault fault_of(CURL* easy, CURLcode code, bool sent) {
   }
 }
 
+bool is_content_type(const std::string& header) {
+  constexpr std::string_view name = "content-type:";
+  return std::equal(name.begin(), name.end(), header.begin(),
+                    header.begin() + std::min(name.size(), header.size()),
+                    [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); });
+}
+
 }  // namespace
 
 void fail(CURLoption option, CURLcode code) {
@@ -113,6 +122,8 @@ HeaderList make_headers(const ClientConfig& config) {
   };
   append("Expect:");  // a body over 1 MB would wait a second for leave to be sent
   for (const std::string& header : config.headers) append(header.c_str());
+  // libcurl would call every body a form.
+  if (std::none_of(config.headers.begin(), config.headers.end(), is_content_type)) append("Content-Type:");
   return HeaderList(list);
 }
 

@@ -392,7 +392,6 @@ RunOutcome Run::write_end() {
     outcome.cap_aborted |= sender->report.aborted;
   }
   outcome.summaries = summarise(accounts, facts(), sending_.slo);
-  write_totals(accounts, outcome.summaries, writer_);
   const TraceFacts& trace = reader_->facts();
   end.trace_xxh3 = trace.xxh3;
   end.trace_count = trace.count;
@@ -401,7 +400,7 @@ RunOutcome Run::write_end() {
   if (dropped > 0) end.records_dropped = dropped;
   if (*end.unsent == 0) end.unsent.reset();
   if (outcome.interrupted) end.interrupted = true;
-  writer_.end(end);
+  write_totals(accounts, outcome.summaries, options_.reading.rule.shards > 1, end, writer_);
   return outcome;
 }
 

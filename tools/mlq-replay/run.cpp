@@ -1,26 +1,21 @@
-// mlq-replay: send an arrival trace to an HTTP endpoint exactly on time, and measure it honestly.
-//
-// `run` reads a trace (arrival records) and writes one `result` a request, windows, histograms and a summary
-// with a verdict; latency counts from the due time. `serve` is the calibrated opposite end, `merge` joins the
-// records of several processes, `report` computes summaries anew. See mlq-records(5).
+// mlq-replay run: from what was typed to a run.
 #include <fmt/format.h>
 
+#include <memory>
+
 #include "lib/cli/launcher.h"
-#include "lib/cli/program.h"
 #include "lib/cli/provenance.h"
 #include "lib/cli/secret.h"
-#include "lib/cli/table.h"
-#include "lib/replay/null_server.h"
 #include "lib/replay/run.h"
+#include "tools/mlq-replay/commands.h"
 
+namespace mlq::tools {
 namespace {
 
-using namespace mlq;
 using cli::Context;
 using cli::Option;
-using cli::Positional;
 using cli::Shared;
-using Arity = Positional::Arity;
+using Arity = cli::Positional::Arity;
 
 // Options of `run` as they are typed; what they come to is a replay::RunOptions.
 struct RunArguments {
@@ -37,25 +32,6 @@ struct RunArguments {
   replay::RunOptions options;
   replay::WindowOptions window;
 };
-
-template <class Enum>
-Option choice_option(std::string name, std::string value, std::string help, Enum& target,
-                     std::vector<std::pair<std::string, Enum>> words) {
-  Option option;
-  option.name = std::move(name);
-  option.value = std::move(value);
-  option.help = std::move(help);
-  for (const auto& [word, meaning] : words) {
-    option.choices.emplace_back(word);
-    if (meaning == target) option.default_text = word;
-  }
-  option.set = [&target, words = std::move(words)](std::string_view text) {
-    for (const auto& [word, meaning] : words) {
-      if (word == text) target = meaning;
-    }
-  };
-  return option;
-}
 
 // `NAME=VALUE`.
 template <class Parse>
@@ -240,7 +216,7 @@ void add_measuring(cli::Command& command, RunArguments& a) {
                cli::value_option("max-lag", "TIME", "p99 of the lag that a valid run may have.", o.max_lag_ns,
                                  parse_duration)
                    .shown_default("1ms, or 5% of the mean gap if that is longer"),
-               cli::flag("require-valid", "Exit status 1 if the run is not valid.", a.require_valid),
+               require_valid_option(a.require_valid),
                cli::value_option("buffer", "SIZE", "Rendered requests ahead of their time.",
                                  o.reading.buffer_bytes, parse_size)
                    .shown_default("256MiB"),
@@ -298,22 +274,7 @@ std::string path_of_shard(std::string path, const cli::ShardChoice& choice) {
   return path;
 }
 
-void print_summary(Context& context, const std::vector<records::Summary>& summaries) {
-  for (const records::Summary& summary : summaries) {
-    cli::Table table({{"class", cli::Align::left}, {summary.klass, cli::Align::right}});
-    for (const auto& [name, value] : replay::summary_rows(summary)) table.add({name, value});
-    context.print(table.text());
-  }
-}
-
-ExitKind exit_of(const replay::RunOutcome& outcome, bool require_valid) {
-  const records::Summary& all = outcome.summaries.front();
-  if (outcome.cap_aborted || !all.slo_pass.value_or(true) || (require_valid && !all.valid))
-    return ExitKind::answer_no;
-  return ExitKind::done;
-}
-
-ExitKind run_command_body(RunArguments& a, Context& context) {
+ExitKind send_trace(RunArguments& a, Context& context) {
   complete(a, context);
   const cli::ShardChoice choice = cli::choose_shard(a.shard, cli::process_environment());
   std::string& output = context.shared().output;
@@ -321,11 +282,7 @@ ExitKind run_command_body(RunArguments& a, Context& context) {
     throw usage_error("all ranks share standard output; say -o with %k in it, as in -o part-%k.jsonl");
   }
   output = path_of_shard(output, choice);
-  records::ReaderOptions reading;
-  reading.strict = context.shared().strict;
-  reading.allow_truncated = context.shared().allow_truncated;
-  reading.stop = &context.stop();
-  records::Reader trace(a.file, reading);
+  records::Reader trace(a.file, reader_options(context));
   records::Run run = cli::run_record(context);
   run.argv = cli::redact(std::move(run.argv));
   records::Writer writer = cli::open_writer(context);
@@ -333,13 +290,17 @@ ExitKind run_command_body(RunArguments& a, Context& context) {
       a.options, trace, std::move(run), writer, context.stop(),
       [&context](const std::string& message) { context.note(message); },
       [&context](uint64_t done) { context.progress([done] { return fmt::format("{} requests", done); }); });
-  if (context.wants_summary()) print_summary(context, outcome.summaries);
+  if (context.wants_summary()) print_summaries(context, outcome.summaries);
   const records::Summary& all = outcome.summaries.front();
   if (!all.valid) context.warn(fmt::format("the run is not valid: {}", all.why.value_or("")));
-  return exit_of(outcome, a.require_valid);
+  return outcome.cap_aborted ? ExitKind::answer_no : answer(all, a.require_valid);
 }
 
-cli::Command run_command(RunArguments& a) {
+}  // namespace
+
+cli::Command run_command() {
+  const auto arguments = std::make_shared<RunArguments>();
+  RunArguments& a = *arguments;
   cli::Command command;
   command.name = "run";
   command.summary = "Send a trace and measure what comes of it.";
@@ -372,146 +333,8 @@ cli::Command run_command(RunArguments& a) {
        "--summary",
        "the lag that this machine can hold"},
   };
-  command.run = [&a](Context& context) { return run_command_body(a, context); };
+  command.run = [arguments](Context& context) { return send_trace(*arguments, context); };
   return command;
 }
 
-void add_listening(cli::Command& command, replay::NullServerOptions& o) {
-  command.add("Listening",
-              {cli::text("host", "HOST", "Address or name to listen on.", o.host).shown_default("127.0.0.1"),
-               cli::value_option("port", "PORT", "Port; 0 is any free one, and run.url says which.", o.port,
-                                 parse_count)
-                   .shown_default("0"),
-               cli::text("unix", "PATH", "Listen on this socket instead.", o.unix_path).file(),
-               cli::value_option("count", "N", "End after so many requests; further ones get 503.", o.count,
-                                 parse_count),
-               cli::value_option("duration", "TIME", "End after this time.", o.duration_ns, parse_duration)});
-}
-
-void add_answers(cli::Command& command, replay::NullServerOptions& o) {
-  std::vector<cli::Choice> apis;
-  for (const auto& info : replay::null_api_infos())
-    apis.emplace_back(std::string(info.name), std::string(info.summary));
-  command.add(
-      "Answers",
-      {cli::value_option("api", "API",
-                         "What is served: by the path of each request (auto), or one API alone.", o.api,
-                         replay::parse_null_api)
-           .one_of(std::move(apis))
-           .shown_default("auto"),
-       cli::value_option("service", "LAW", "Service times, as in exp,mean=5ms or gamma:cv=2,mean=5ms.",
-                         o.service, replay::parse_service)
-           .shown_default("none, answers come at once"),
-       cli::value_option("servers", "N",
-                         "Requests (with --batch, batches) served at a time, first come, first served; 0 is "
-                         "all that come.",
-                         o.servers, parse_count)
-           .shown_default("1"),
-       cli::value_option("batch", "RULE",
-                         "Serve in batches, in place of --service: max=32,delay=2ms,base=3ms,per=0.2ms. A "
-                         "batch starts when max requests wait or the oldest has waited for delay, and takes "
-                         "base and per for each request.",
-                         o.batch, replay::parse_batch),
-       cli::value_option("sse", "RULE",
-                         "Pace of tokens after the service: ttft=200ms,itl=20ms,chunk=1. The first event "
-                         "comes after ttft, then one every itl, with chunk tokens each; an answer that is "
-                         "not streamed comes with the last.",
-                         o.sse, replay::parse_sse)
-           .shown_default("all tokens at once"),
-       cli::value_option("tokens", "N", "Tokens of an answer whose request has no max_tokens.", o.tokens,
-                         parse_count)
-           .shown_default("16"),
-       cli::value_option("body-bytes", "SIZE",
-                         "Body of an answer of the raw api; it is never held in memory.", o.body_bytes,
-                         parse_size)
-           .shown_default("16")});
-}
-
-void add_faults(cli::Command& command, replay::NullServerOptions& o) {
-  command.add(
-      "Faults",
-      {cli::value_option("stall", "RULE",
-                         "Stop once, as in at=5s,for=1s from the first request: what is due then waits until "
-                         "the end of it, and no service is done.",
-                         o.stall, replay::parse_stall),
-       cli::value_option("error", "RULE",
-                         "Turn requests away at once by chance, as in p=0.01,status=503; the status is 503 "
-                         "unless it is said.",
-                         o.error, replay::parse_error_rule),
-       cli::value_option("reset", "P",
-                         "Reset the connection by chance, as in p=0.01, where the answer would begin.",
-                         o.reset, replay::parse_reset),
-       cli::value_option("close-after", "N", "Close a connection with the answer to its Nth request.",
-                         o.close_after, parse_count),
-       cli::value_option("slow-read", "RATE", "Read a connection at this pace, as in 10kB/s.", o.read_rate,
-                         replay::parse_byte_rate),
-       cli::value_option("drip", "RATE", "Send answers at this pace, as in 10kB/s.", o.write_rate,
-                         replay::parse_byte_rate),
-       cli::flag("endless-headers", "Answer with headers that never end.", o.endless_headers),
-       cli::flag("invalid-sse", "Cut the last token of a stream, and leave out its [DONE].", o.invalid_sse)});
-}
-
-cli::Command serve_command(replay::NullServerOptions& options) {
-  cli::Command command;
-  command.name = "serve";
-  command.summary = "Serve answers whose times are known, to try senders on.";
-  command.description =
-      "A null server of the usual APIs with nothing behind it. Inferences (with the raw api every request) "
-      "take service and are written as arrival records, with t_ns from the start of the server; health, "
-      "metadata and lists of models are answered at once and are not written. Queueing is computed from "
-      "absolute times, so that a client should measure what theory says.\n\n"
-      "Service times and faults depend on --seed and the request's index: its header x-mlq-index, or else "
-      "its "
-      "place in the order of arrival. The run record, with the address in url, is passed on before the first "
-      "request; with -o into a file it is seen at the end only. While nobody takes the records the server "
-      "waits. Without --count and --duration a signal is how it ends.";
-  command.shared = {Shared::output, Shared::seed, Shared::no_provenance};
-  add_listening(command, options);
-  add_answers(command, options);
-  add_faults(command, options);
-  command.examples = {
-      {"mlq-replay serve --port 8000 --service exp,mean=5ms --duration 1s",
-       "an M/M/1 queue, if arrivals are "
-       "Poisson"},
-      {"mlq-replay serve --sse ttft=200ms,itl=20ms --stall at=5s,for=1s --duration 1s",
-       "a language model that stalls once"},
-      {"mlq-replay serve --service fixed,mean=2ms --error p=0.01,status=429 --duration 1s",
-       "one request in a hundred turned away"},
-  };
-  command.run = [&options](Context& context) {
-    options.seed = context.shared().seed;
-    records::Writer writer = cli::open_writer(context);
-    const uint64_t taken =
-        replay::run_null_server(options, cli::run_record(context), writer, &context.stop());
-    if (context.wants_summary()) context.print(fmt::format("{} requests\n", taken));
-    return ExitKind::done;
-  };
-  return command;
-}
-
-}  // namespace
-
-int main(int argc, char** argv) {
-  RunArguments run;
-  replay::NullServerOptions serve;
-  cli::Program program;
-  program.name = "mlq-replay";
-  program.version = MLQ_VERSION;
-  program.summary = "Send an arrival trace to an HTTP endpoint exactly on time, and measure it honestly.";
-  program.root.name = program.name;
-  program.root.description =
-      "Requests go out at the planned instants, latency counts from the planned instants, and every summary "
-      "says whether "
-      "it can be trusted. Traces come from mlq-loadgen; records are described in mlq-records(5).";
-  program.root.commands = {run_command(run), serve_command(serve)};
-  program.root.examples = {
-      {"mlq-loadgen gen poisson --rate 200/s --duration 60s | mlq-replay run --url http://127.0.0.1:8000/",
-       "load and measure"},
-      {"mlq-replay serve --port 8000 --service exp,mean=2ms --duration 1s",
-       "a server whose answers are known"},
-      {"mlq-loadgen gen deterministic --rate 1k/s --duration 5s | mlq-replay run --dry-run --results none "
-       "--summary",
-       "what this machine can hold"},
-  };
-  return cli::run_main(program, argc, argv);
-}
+}  // namespace mlq::tools
