@@ -85,6 +85,9 @@ Url parse_url(std::string_view text) {
   }
   url.host = part(handle.get(), CURLUPART_HOST);
   if (url.host.starts_with('[')) url.host = url.host.substr(1, url.host.size() - 2);
+  // A host is decoded once; what is left of another encoding would be decoded again further on.
+  if (url.host.find('%') != url.host.npos)
+    throw usage_error("\"{}\": the host is encoded twice", shown(text));
   const std::string port = part(handle.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
   std::from_chars(port.data(), port.data() + port.size(), url.port);
   url.target = part(handle.get(), CURLUPART_PATH);

@@ -83,8 +83,9 @@ InputFills::InputFills(const TemplateOptions& options) : dims_(options.dims) {
       throw usage_error("--dim {}={}: a size lies between 1 and {}", name, size, kMaxElements);
   }
   for (const auto& [name, how] : options.inputs) {
-    if (std::any_of(choices_.begin(), choices_.end(), [&](const Choice& c) { return c.name == name; }))
-      throw usage_error("--input {} is given twice", name);
+    for (const Choice& before : choices_) {
+      if (before.name == name) throw usage_error("--input {} is given twice", name);
+    }
     const Fill fill = how == "random"  ? Fill::random
                       : how == "zeros" ? Fill::zeros
                       : how == "seq"   ? Fill::seq

@@ -46,7 +46,7 @@ TEST(Url, RedactedShowsNoSecret) {
 
 TEST(Url, BadTextIsAUsageErrorWithoutItsSecret) {
   for (const char* text : {"", "ftp://host/", "http://", "http://ho st/", "http://me:secret@host:99999/",
-                           "unix:", "file:///etc/passwd"}) {
+                           "unix:", "file:///etc/passwd", "http://a%2541/"}) {
     try {
       parse_url(text);
       ADD_FAILURE() << text;
