@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "lib/arrival/import_rows.h"
+#include "lib/arrival/import/rows.h"
 #include "lib/records/load.h"
 
 namespace mlq::replay {
