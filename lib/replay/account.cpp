@@ -15,7 +15,8 @@ using Time = std::optional<int64_t>;
 
 Time difference(const Time& stated, const Time& to, const Time& from) {
   if (stated || !to || !from) return stated;
-  return *to - *from;
+  int64_t length = 0;
+  return __builtin_sub_overflow(*to, *from, &length) ? -1 : length;
 }
 
 // The times of one request, stated or from its stamps.
@@ -115,6 +116,8 @@ void Account::add(const records::Result& result, std::span<const uint64_t> gaps)
   if (!outcome) throw input_error("result {}: unknown outcome \"{}\"", result.i, result.outcome);
   const Times times(result);
   times.refuse_negative(result.i);
+  if (result.due_ns < 0)
+    throw input_error("result {}: due_ns is {}; it cannot be negative", result.i, result.due_ns);
 
   add_outcomes(*outcome, 1);
   good_ += result.slo_ok.value_or(false) ? 1 : 0;

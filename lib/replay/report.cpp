@@ -39,7 +39,8 @@ class FromResults {
     const std::vector<uint64_t>& gaps = result.itl_ns ? *result.itl_ns : none;
     accounts_.add(result, {});
     streams_ = streams_ || result.itl_max_ns.has_value();
-    for (const std::string_view klass : {kAll, std::string_view(result.klass ? *result.klass : "")}) {
+    for (const std::string_view klass :
+         {kAll, result.klass ? std::string_view(*result.klass) : std::string_view()}) {
       if (klass.empty() || gaps.empty()) continue;
       if (Account* account = gaps_.account(klass)) account->add_gaps(gaps);
     }
@@ -64,8 +65,10 @@ class FromResults {
       if (options_.windows->window_ns > 0) {
         window.from_ns =
             std::max(static_cast<int64_t>(at->first) * options_.windows->window_ns, facts.from_ns);
-        window.to_ns =
-            std::min((static_cast<int64_t>(at->first) + 1) * options_.windows->window_ns, facts.to_ns);
+        if (__builtin_add_overflow(static_cast<int64_t>(at->first) * options_.windows->window_ns,
+                                   options_.windows->window_ns, &window.to_ns))
+          window.to_ns = facts.to_ns;
+        window.to_ns = std::min(window.to_ns, facts.to_ns);
       } else {
         window.to_ns = next == windows_.end() ? facts.to_ns : next->second.from_ns;
       }

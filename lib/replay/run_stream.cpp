@@ -92,6 +92,8 @@ bool RunStream::next_window(WindowRecords& window, const OnResult& on_result) {
 }
 
 Accounts RunStream::totals() {
+  if (summaries_.empty())
+    throw input_error("{}: there is no summary record; it is not the whole output of a run", reader_.name());
   return naming(reader_.name(), [&] { return totals_.finish(); });
 }
 

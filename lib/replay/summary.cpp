@@ -118,8 +118,9 @@ RunFacts facts_of(const records::Summary& summary) {
   facts.drain_ns = summary.drain_ns.value_or(0);
   facts.inflight_ns = summary.inflight_ns;
   facts.inflight_max = summary.inflight_max;
-  if (summary.cpu_ns_per_request)
-    facts.cpu_ns = std::llround(*summary.cpu_ns_per_request * static_cast<double>(summary.sent));
+  // Not below 0 and below 2^62; NaN is neither.
+  const double cpu_ns = summary.cpu_ns_per_request.value_or(-1) * static_cast<double>(summary.sent);
+  if (summary.cpu_ns_per_request && cpu_ns >= 0 && cpu_ns < 0x1p62) facts.cpu_ns = std::llround(cpu_ns);
   facts.lag_drift_ns_per_min = summary.lag_drift_ns_per_min;
   facts.warmup_ns = summary.warmup_ns;
   facts.max_lag_ns = summary.max_lag_ns;

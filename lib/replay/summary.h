@@ -54,7 +54,7 @@ std::vector<records::Summary> summarise(const Accounts& accounts, const RunFacts
 // ns).
 RunFacts facts_of(const records::Summary& summary);
 
-// Rows (name, value) for people; missing values are left out.
+// Rows (name, value) for people; missing values are left out, and so is the note, which is a sentence.
 std::vector<std::pair<std::string, std::string>> summary_rows(const records::Summary& summary);
 
 // `1.23 ms`: three digits are enough to look at.

@@ -16,37 +16,19 @@ class Rows {
   void number(std::string name, const std::optional<double>& number) {
     if (number) add(std::move(name), fmt::format("{:.4g}", *number));
   }
+  // `latency p50 p99 max`: what is not known is `?`.
   void metric(const std::string& name, const records::MetricStats& m) {
     if (!m.p50 && !m.p99_lo) return;
-    time(name + " mean", m.mean);
-    time(name + " p50", m.p50);
-    time(name + " p90", m.p90);
-    time(name + " p95", m.p95);
-    if (m.p99) {
-      interval(name + " p99", *m.p99, m.p99_lo, m.p99_hi);
-    } else if (m.p99_lo) {
-      add(name + " p99", "unknown, above " + time_text(static_cast<double>(*m.p99_lo)));
-    }
-    time(name + " p99.9", m.p999);
-    time(name + " max", m.max);
+    const auto time = [](const std::optional<int64_t>& ns) {
+      return ns ? time_text(static_cast<double>(*ns)) : std::string("?");
+    };
+    const std::string p99 = !m.p99 && m.p99_lo ? "> " + time(m.p99_lo) : time(m.p99);
+    add(name + " p50, p99, max", time(m.p50) + ", " + p99 + ", " + time(m.max));
+    if (m.p99 && m.p99_lo && m.p99_hi) add(name + " p99, 95 %", time(m.p99_lo) + " to " + time(m.p99_hi));
   }
   std::vector<std::pair<std::string, std::string>> take() { return std::move(rows_); }
 
  private:
-  template <class T>
-  void time(std::string name, const std::optional<T>& ns) {
-    if (ns) add(std::move(name), time_text(static_cast<double>(*ns)));
-  }
-  void interval(std::string name, int64_t ns, const std::optional<int64_t>& lo,
-                const std::optional<int64_t>& hi) {
-    std::string text = time_text(static_cast<double>(ns));
-    if (lo && hi) {
-      text += fmt::format(" ({} to {})", time_text(static_cast<double>(*lo)),
-                          time_text(static_cast<double>(*hi)));
-    }
-    add(std::move(name), std::move(text));
-  }
-
   std::vector<std::pair<std::string, std::string>> rows_;
 };
 
@@ -92,7 +74,6 @@ std::vector<std::pair<std::string, std::string>> summary_rows(const records::Sum
   if (s.cpu_ns_per_request) rows.add("CPU a request", time_text(*s.cpu_ns_per_request));
   if (s.slo_pass) rows.add("SLO", *s.slo_pass ? "met" : "MISSED");
   rows.add("valid", s.valid ? "yes" : "NO: " + s.why.value_or(""));
-  if (s.note) rows.add("note", *s.note);
   return rows.take();
 }
 

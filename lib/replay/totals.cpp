@@ -7,6 +7,8 @@
 namespace mlq::replay {
 namespace {
 
+constexpr int64_t kLongest = int64_t{1} << 61;  // ns, 73 years: sums of two do not overflow
+
 void write_hist(std::string_view klass, std::optional<uint32_t> window, Metric metric, bool censored,
                 const stats::Histogram& values, records::Writer& writer) {
   stats::HistogramFields fields = values.fields();
@@ -115,6 +117,10 @@ void AccountsReader::add(const records::OutcomeCount& record) {
 
 void AccountsReader::add(const records::LoadStats& stats) {
   expect_new(fmt::format("the counts of class {}", stats.klass));
+  const int64_t drain_ns = stats.drain_ns.value_or(0);
+  if (stats.from_ns < 0 || stats.to_ns < stats.from_ns || stats.to_ns > kLongest || drain_ns < 0 ||
+      drain_ns > kLongest)
+    throw input_error("class {}: from_ns, to_ns and drain_ns are no span of time", stats.klass);
   account(stats.klass).add_counts(stats);
   stats_.emplace(stats.klass, stats);
 }
