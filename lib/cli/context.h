@@ -55,6 +55,10 @@ class Context {
   // The summary: text of several lines. Call it if wants_summary().
   void print(std::string_view lines);
 
+  // The output is written also when the command is interrupted; see Writer::keep_interrupted.
+  void keep_output() { output_kept_ = true; }
+  bool output_kept() const { return output_kept_; }
+
   // The progress line. Cheap to call often: `text` is asked only when a line is due, at most six times a
   // second and only on a terminal (or with --progress, where the lines follow one another). It is wiped
   // before anything else is said.
@@ -73,6 +77,7 @@ class Context {
   std::mutex speaking_;
   Clock::time_point next_progress_{};
   bool progress_shown_ = false;
+  bool output_kept_ = false;
 };
 
 }  // namespace mlq::cli

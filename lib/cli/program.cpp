@@ -145,7 +145,8 @@ int Invocation::run() {
 
 int Invocation::interrupted() {
   const std::string& output = context_.shared().output;
-  if (output != "-") context_.note(fmt::format("interrupted; {} is left as it was", output));
+  if (output != "-" && !context_.output_kept())
+    context_.note(fmt::format("interrupted; {} is left as it was", output));
   return 128 + process_stop.signal();
 }
 

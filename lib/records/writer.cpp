@@ -78,7 +78,7 @@ void Writer::flush_if_full() {
 }
 
 void Writer::end(End end) {
-  if (end.interrupted.value_or(false) && output_.replaces_file()) return;
+  if (end.interrupted.value_or(false) && output_.replaces_file() && !keep_interrupted_) return;
   end.count = count_;
   if (trace_) {
     end.duration_ns = std::max(end.duration_ns.value_or(0), last_t_ns_);

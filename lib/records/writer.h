@@ -52,8 +52,10 @@ class Writer {
 
   // Writes `end` (count, and for a trace its hash and duration, are filled in) and closes the output.
   // `duration_ns` of a trace is at least its last t_ns. A file that would replace another is dropped instead
-  // if the end says `interrupted`: only what is whole takes its place.
+  // if the end says `interrupted`: only what is whole takes its place, unless keep_interrupted() was called.
   void end(End end);
+  // What was written stands on its own, however early it ends: a measurement that was cut short is one.
+  void keep_interrupted() { keep_interrupted_ = true; }
 
   uint64_t count() const { return count_; }
   int64_t last_t_ns() const { return last_t_ns_; }
@@ -65,6 +67,7 @@ class Writer {
 
   Output output_;
   bool provenance_;
+  bool keep_interrupted_ = false;
   jsonl::Buffer buffer_;
   TraceHash hash_;
   bool trace_ = false;

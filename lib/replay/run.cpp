@@ -400,6 +400,7 @@ RunOutcome Run::write_end() {
   if (dropped > 0) end.records_dropped = dropped;
   if (*end.unsent == 0) end.unsent.reset();
   if (outcome.interrupted) end.interrupted = true;
+  writer_.keep_interrupted();
   write_totals(accounts, outcome.summaries, options_.reading.rule.shards > 1, end, writer_);
   return outcome;
 }

@@ -40,6 +40,8 @@ TEST(Registry, ANameThatCarriesAUnitIsDeclaredWithIt) {
   const auto unit_of = [](std::string_view name) -> std::string_view {
     if (name.ends_with("_ns")) return "ns";
     if (name.ends_with("_bytes")) return "bytes";
+    if (name.ends_with("_tokens_per_s")) return "tokens/s";
+    if (name.ends_with("_bytes_per_s")) return "bytes/s";
     if (name.ends_with("_per_s")) return "1/s";
     return {};
   };

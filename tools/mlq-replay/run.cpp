@@ -286,6 +286,7 @@ ExitKind send_trace(RunArguments& a, Context& context) {
   records::Run run = cli::run_record(context);
   run.argv = cli::redact(std::move(run.argv));
   records::Writer writer = cli::open_writer(context);
+  context.keep_output();
   const replay::RunOutcome outcome = replay::run_replay(
       a.options, trace, std::move(run), writer, context.stop(),
       [&context](const std::string& message) { context.note(message); },
