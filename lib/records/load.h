@@ -273,7 +273,8 @@ struct Schema<Summary> {
   static constexpr auto fields = std::tuple_cat(
       Schema<LoadStats>::fields,
       std::tuple{
-          field<"inflight_ns", &Summary::inflight_ns>("ns", "Requests in flight, integrated over the run."),
+          field<"inflight_ns", &Summary::inflight_ns>(
+              "ns", "Requests in flight, integrated over the run, from the sends."),
           field<"inflight_mean", &Summary::inflight_mean>("", "Mean number in flight."),
           field<"inflight_max", &Summary::inflight_max>(
               "", "Largest number in flight; known of a run with one sending thread."),

@@ -92,7 +92,8 @@ struct Shard::State {
   std::vector<Flight> flights;
   std::vector<uint32_t> spare;
   uint32_t inflight = 0;
-  int64_t inflight_since = 0;
+  int64_t sent = 0;  // of those in flight
+  int64_t sent_since = 0;
   std::optional<Windows> windows;
   DeadlineList total, first_byte, idle;
   LagDrift drift;
@@ -107,7 +108,7 @@ struct Shard::State {
   int64_t now() const { return clock.now_ns() - start_ns; }
   uint32_t take_slot();
   void free_slot(uint32_t slot);
-  void count_inflight(int64_t now_ns);
+  void count_sent(int64_t now_ns, int change);
   void submit(Planned&& planned, bool warm);
   http::ClientRequest request_of(const Planned& planned) const;
   bool send_due();
@@ -137,8 +138,10 @@ uint32_t Shard::State::take_slot() {
   return slot;
 }
 
-void Shard::State::count_inflight(int64_t now_ns) {
-  report.inflight_ns += (now_ns - std::exchange(inflight_since, now_ns)) * inflight;
+// `change` of those that are sent and not answered.
+void Shard::State::count_sent(int64_t now_ns, int change) {
+  report.inflight_ns += (now_ns - std::exchange(sent_since, now_ns)) * sent;
+  sent += change;
 }
 
 void Shard::State::free_slot(uint32_t slot) {
@@ -148,7 +151,6 @@ void Shard::State::free_slot(uint32_t slot) {
   Flight& flight = flights[slot];
   flight.in_use = false;
   flight.planned = {};
-  if (!flight.warm) count_inflight(now());
   --inflight;
   spare.push_back(slot);
 }
@@ -191,7 +193,6 @@ void Shard::State::submit(Planned&& planned, bool warm) {
   flight.warm = warm;
   flight.in_use = true;
   flight.waited = std::exchange(head_waited, false);
-  if (!warm) count_inflight(flight.submit_ns);
   report.inflight_max = std::max<uint64_t>(report.inflight_max, ++inflight);
   total.begin(slot, flight.submit_ns);
   first_byte.begin(slot, flight.submit_ns);
@@ -220,6 +221,7 @@ void Shard::State::close(uint32_t slot, Outcome outcome, std::string note) {
     records::Result& r = flight.result;
     if (!note.empty()) r.note = std::move(note);
     if (r.send_ns) {
+      count_sent(r.last_ns.value_or(now()), -1);
       r.lag_ns = *r.send_ns - r.due_ns;
       const int64_t connecting = r.connect_ns.value_or(0);
       const int64_t capped = flight.waited ? flight.submit_ns - r.due_ns : 0;
@@ -413,6 +415,7 @@ void Shard::on_send(uint32_t tag, int64_t now_ns, const http::SendInfo& info) {
   Flight& flight = s.flights[tag];
   records::Result& r = flight.result;
   if (flight.warm) return;
+  if (!r.send_ns) s.count_sent(now_ns - s.start_ns, +1);
   r.send_ns = now_ns - s.start_ns;
   r.connect_ns = *r.send_ns - flight.submit_ns;  // dropped in the end if the connection was there
   if (info.local_port != 0) r.conn = info.local_port;
