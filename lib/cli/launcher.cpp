@@ -32,7 +32,7 @@ ShardChoice parse_choice(std::string_view text) {
   if (*shards == 0 || *shard >= *shards) {
     throw usage_error("\"{}\": K counts from 0 and must be below N", text);
   }
-  return {*shard, *shards, false};
+  return {*shard, *shards, false, false};
 }
 
 std::optional<Rank> pair_of(const Environment& environment, const char* rank, const char* size,
@@ -104,7 +104,8 @@ ShardChoice choose_shard(const std::optional<std::string>& option, const Environ
     throw usage_error("--shard {}: {} says that this is number {}, counted from 0", *option, rank->launcher,
                       rank->rank);
   }
-  return {rank->rank, *said, rank->shares_stdout && *said > 1};
+  const bool ranks = rank->shares_stdout && *said > 1;
+  return {rank->rank, *said, ranks, ranks && rest.empty()};
 }
 
 }  // namespace mlq::cli

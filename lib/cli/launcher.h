@@ -30,6 +30,7 @@ struct ShardChoice {
   uint32_t shard = 0;
   uint32_t shards = 1;
   bool shares_stdout = false;
+  bool may_be_mpi = false;  // the launcher is one that starts MPI programs, and this choice follows it
 };
 // --shard: `K/N`, `auto`, `auto/N`, or nothing. A usage Error if a launcher has started several processes and
 // nothing was said, since each would send everything.

@@ -72,6 +72,7 @@ class Run {
   void send(Sender& sender);
   void open_connections(Sender& sender, http::CurlEngine& engine);
   void await_ready();
+  Start common_start();
   void write_run(records::Run run, const Start& start);
   void write_while_sending();
   bool drain();
@@ -102,6 +103,7 @@ class Run {
   bool start_given_ = false;
   std::vector<std::thread> threads_;
   std::optional<WindowMerger> merger_;
+  std::unique_ptr<MpiRanks> ranks_;
 };
 
 // Fails early, and with words, where nothing could be measured.
@@ -270,6 +272,7 @@ void Run::write_run(records::Run run, const Start& start) {
   run.shards = options_.reading.rule.shards;
   run.shard_rule = kShardRuleName;
   run.start_unix_ns = start.unix_ns;
+  run.clock_offset_ns = start.clock_offset_ns;
   run.clock_error_ns = start.clock_error_ns;
   records::TraceHash config;
   config.update(config_text());
@@ -405,6 +408,16 @@ RunOutcome Run::write_end() {
   return outcome;
 }
 
+Start Run::common_start() {
+  const ShardRule& rule = options_.reading.rule;
+  std::string why;
+  if (options_.start.kind == StartOptions::Kind::mpi) ranks_ = MpiRanks::load(why);
+  if (!why.empty()) {
+    notice_(fmt::format("no common start: {}; each process starts when it is ready (see --start-at)", why));
+  }
+  return resolve_start(options_.start, rule.shard, rule.shards, ranks_.get(), clock_);
+}
+
 RunOutcome Run::operator()(records::Run run) {
   if (!trace_.next()) {
     trace_.finish();
@@ -415,7 +428,7 @@ RunOutcome Run::operator()(records::Run run) {
   divide_limits();
   start_threads();
   await_ready();
-  const Start start = resolve_start(options_.start, clock_);
+  const Start start = common_start();
   start_given_ = true;
   start_.set_value(start.steady_ns);
   write_run(std::move(run), start);

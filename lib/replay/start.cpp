@@ -79,7 +79,13 @@ StartOptions parse_start(std::string_view text) {
   return start;
 }
 
-Start resolve_start(const StartOptions& options, const Clock& clock) {
+Start resolve_start(const StartOptions& options, uint32_t shard, uint32_t shards, MpiRanks* ranks,
+                    const Clock& clock) {
+  if (options.kind == StartOptions::Kind::mpi && ranks != nullptr) {
+    const MpiStart agreed = ranks->start(shard, shards);
+    return {agreed.start_ns, unix_now_ns() + agreed.start_ns - clock.now_ns(), agreed.offset_ns,
+            agreed.error_ns};
+  }
   const int64_t unix_now = unix_now_ns();
   const int64_t steady_now = clock.now_ns();
   Start start;

@@ -8,11 +8,12 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/stop.h"
+#include "lib/replay/mpi_start.h"
 
 namespace mlq::replay {
 
 struct StartOptions {
-  enum class Kind { now, after, at, file } kind = Kind::now;
+  enum class Kind { now, after, at, file, mpi } kind = Kind::now;
   int64_t ns = 0;    // of after: from now; of at: since 1970-01-01 UTC
   std::string path;  // of file
   int64_t max_clock_error_ns = 10'000'000;
@@ -23,15 +24,18 @@ struct StartOptions {
 StartOptions parse_start(std::string_view text);
 
 struct Start {
-  int64_t steady_ns = 0;                  // on the given clock
-  int64_t unix_ns = 0;                    // the same instant
-  std::optional<int64_t> clock_error_ns;  // what the system says of its wall clock, where that was used
+  int64_t steady_ns = 0;                   // on the given clock
+  int64_t unix_ns = 0;                     // the same instant
+  std::optional<int64_t> clock_offset_ns;  // under MPI: this clock minus that of rank 0
+  std::optional<int64_t> clock_error_ns;   // what is known of the error of the clock that was used
 };
 
 // The wall clock is read once, beside the steady one: a step of it afterwards changes nothing. Of `file`, the
 // first process to come writes the time ten seconds ahead into it, and the others read it. Environment
 // Errors: the time is past, the file cannot be used, or the clock is worse than allowed while others depend
 // on it.
-Start resolve_start(const StartOptions& options, const Clock& clock);
+// `ranks` is needed for `mpi` alone, whose instant is a second after all ranks have met.
+Start resolve_start(const StartOptions& options, uint32_t shard, uint32_t shards, MpiRanks* ranks,
+                    const Clock& clock);
 
 }  // namespace mlq::replay

@@ -168,7 +168,9 @@ void add_shards(cli::Command& command, RunArguments& a) {
   Option start;
   start.name = "start-at";
   start.value = "WHEN";
-  start.help = "When t_ns = 0 is: 2026-01-02T03:04:05Z, +30s, or @FILE, which the first process makes.";
+  start.help =
+      "When t_ns = 0 is: 2026-01-02T03:04:05Z, +30s, or @FILE, which the first process makes; under MPI, "
+      "when all ranks have met.";
   start.default_text = "now";
   start.set = [&o](std::string_view text) {
     const int64_t most = o.start.max_clock_error_ns;
@@ -264,6 +266,8 @@ void complete(RunArguments& a, const Context& context) {
   o.reading.rule.shards = choice.shards;
   o.reading.rule.threads = context.shared().threads == 0 ? 1 : context.shared().threads;
   o.start.common = choice.shards > 1;
+  if (choice.may_be_mpi && o.start.kind == replay::StartOptions::Kind::now)
+    o.start.kind = replay::StartOptions::Kind::mpi;
 }
 
 // `%k` in a path is the shard's number.
