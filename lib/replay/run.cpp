@@ -65,6 +65,7 @@ class Run {
   RunOutcome operator()(records::Run run);
 
  private:
+  bool find_first_arrival();
   void check_server();
   void prepare_requests();
   void divide_limits();
@@ -141,6 +142,7 @@ void Run::prepare_requests() {
     if (reply.status == 0) return {0, reply.end.note};
     return {reply.status, std::move(reply.body)};
   });
+  for (const std::string& remark : template_->remarks()) notice_(remark);
 }
 
 // Limits of the process are divided among its threads.
@@ -404,8 +406,16 @@ RunOutcome Run::write_end() {
   return outcome;
 }
 
+bool Run::find_first_arrival() {
+  while (trace_.next()) {
+    if (trace_.type() == records::Schema<records::Arrival>::type) return true;
+    trace_.pass_over();
+  }
+  return false;
+}
+
 RunOutcome Run::operator()(records::Run run) {
-  if (!trace_.next()) {
+  if (!find_first_arrival()) {
     trace_.finish();
     throw input_error("{}: there is no arrival in it; make a trace with mlq-loadgen gen", trace_.name());
   }
