@@ -369,7 +369,7 @@ RunFacts Run::facts() const {
     facts.lag_drift_ns_per_min = senders_.front()->report.lag_drift_ns_per_min;
   }
   facts.starved |= trace.late;
-  facts.truncated = trace.failure != nullptr;
+  facts.truncated = trace.failure != nullptr || trace.cut != nullptr;
   facts.to_ns = std::max(end_ns, facts.from_ns);
   facts.drain_ns = std::max<int64_t>(last_answer - facts.to_ns, 0);
   if (sending_.warmup_ns > 0) facts.warmup_ns = sending_.warmup_ns;
@@ -434,7 +434,9 @@ RunOutcome Run::operator()(records::Run run) {
     if (sender->failure) std::rethrow_exception(sender->failure);
   }
   RunOutcome outcome = write_end();
-  if (reader_->facts().failure) std::rethrow_exception(reader_->facts().failure);
+  for (const std::exception_ptr& failure : {reader_->facts().failure, reader_->facts().cut}) {
+    if (failure) std::rethrow_exception(failure);
+  }
   return outcome;
 }
 

@@ -16,37 +16,14 @@ class Rows {
   void number(std::string name, const std::optional<double>& number) {
     if (number) add(std::move(name), fmt::format("{:.4g}", *number));
   }
-  void metric(const std::string& name, const records::MetricStats& m) {
-    if (!m.p50 && !m.p99_lo) return;
-    time(name + " mean", m.mean);
-    time(name + " p50", m.p50);
-    time(name + " p90", m.p90);
-    time(name + " p95", m.p95);
-    if (m.p99) {
-      interval(name + " p99", *m.p99, m.p99_lo, m.p99_hi);
-    } else if (m.p99_lo) {
-      add(name + " p99", "unknown, above " + time_text(static_cast<double>(*m.p99_lo)));
-    }
-    time(name + " p99.9", m.p999);
-    time(name + " max", m.max);
+  void interval(std::string name, const std::optional<int64_t>& lo, const std::optional<int64_t>& hi) {
+    if (!lo || !hi) return;
+    add(std::move(name),
+        fmt::format("{} to {}", time_text(static_cast<double>(*lo)), time_text(static_cast<double>(*hi))));
   }
   std::vector<std::pair<std::string, std::string>> take() { return std::move(rows_); }
 
  private:
-  template <class T>
-  void time(std::string name, const std::optional<T>& ns) {
-    if (ns) add(std::move(name), time_text(static_cast<double>(*ns)));
-  }
-  void interval(std::string name, int64_t ns, const std::optional<int64_t>& lo,
-                const std::optional<int64_t>& hi) {
-    std::string text = time_text(static_cast<double>(ns));
-    if (lo && hi) {
-      text += fmt::format(" ({} to {})", time_text(static_cast<double>(*lo)),
-                          time_text(static_cast<double>(*hi)));
-    }
-    add(std::move(name), std::move(text));
-  }
-
   std::vector<std::pair<std::string, std::string>> rows_;
 };
 
@@ -80,20 +57,32 @@ std::vector<std::pair<std::string, std::string>> summary_rows(const records::Sum
     rows.add("attainment", fmt::format("{:.2f} % ({:.2f} to {:.2f})", *s.attain * 100, *s.attain_lo * 100,
                                        *s.attain_hi * 100));
   }
-  rows.metric("latency", s.latency);
-  rows.metric("service", s.service);
-  rows.metric("lag", s.lag);
-  rows.metric("ttft", s.ttft);
-  rows.metric("tpot", s.tpot);
-  rows.metric("itl", s.itl);
+  rows.interval("latency p99, 95 % interval", s.latency.p99_lo, s.latency.p99_hi);
   rows.number("latency / service", s.latency_over_service);
   rows.number("in flight, mean", s.inflight_mean);
   if (s.inflight_max) rows.count("in flight, max", *s.inflight_max);
   if (s.cpu_ns_per_request) rows.add("CPU a request", time_text(*s.cpu_ns_per_request));
   if (s.slo_pass) rows.add("SLO", *s.slo_pass ? "met" : "MISSED");
   rows.add("valid", s.valid ? "yes" : "NO: " + s.why.value_or(""));
-  if (s.note) rows.add("note", *s.note);
   return rows.take();
+}
+
+std::vector<std::vector<std::string>> metric_rows(const records::Summary& s, std::string_view missing) {
+  const auto time = [missing](const auto& ns) {
+    return ns ? time_text(static_cast<double>(*ns)) : std::string(missing);
+  };
+  const std::pair<const char*, const records::MetricStats*> metrics[] = {
+      {"latency", &s.latency}, {"service", &s.service}, {"lag", &s.lag}, {"queue", &s.queue},
+      {"ttft", &s.ttft},       {"tpot", &s.tpot},       {"itl", &s.itl}};
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& [name, m] : metrics) {
+    if (!m->p50 && !m->p99_lo) continue;
+    const std::string p99 =
+        !m->p99 && m->p99_lo ? "> " + time_text(static_cast<double>(*m->p99_lo)) : time(m->p99);
+    rows.push_back(
+        {name, time(m->mean), time(m->p50), time(m->p90), time(m->p95), p99, time(m->p999), time(m->max)});
+  }
+  return rows;
 }
 
 }  // namespace mlq::replay

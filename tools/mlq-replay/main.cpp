@@ -21,7 +21,12 @@ void print_summaries(cli::Context& context, const std::vector<records::Summary>&
   for (const records::Summary& summary : summaries) {
     cli::Table table({{"class", cli::Align::left}, {summary.klass, cli::Align::right}});
     for (const auto& [name, value] : replay::summary_rows(summary)) table.add({name, value});
+    cli::Table times(
+        {{"", cli::Align::left}, {"mean"}, {"p50"}, {"p90"}, {"p95"}, {"p99"}, {"p99.9"}, {"max"}});
+    for (const std::vector<std::string>& row : replay::metric_rows(summary, "-")) times.add(row);
     context.print(table.text());
+    context.print(times.text());
+    if (summary.note) context.print(*summary.note);
   }
 }
 
