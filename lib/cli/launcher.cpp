@@ -23,14 +23,15 @@ std::optional<uint32_t> variable(const Environment& environment, const std::stri
   return value;
 }
 
-// `K/N`.
-ShardChoice parse_choice(std::string_view text) {
+// `K/N`, said by `where`.
+ShardChoice parse_choice(std::string_view where, std::string_view text) {
   const size_t slash = text.find('/');
   const auto shard = number(text.substr(0, slash));
   const auto shards = slash == text.npos ? std::nullopt : number(text.substr(slash + 1));
-  if (!shard || !shards) throw usage_error("\"{}\" must be K/N, as in 0/4, or auto, or auto/N", text);
+  if (!shard || !shards)
+    throw usage_error("{}: \"{}\" must be K/N, as in 0/4, or auto, or auto/N", where, text);
   if (*shards == 0 || *shard >= *shards) {
-    throw usage_error("\"{}\": K counts from 0 and must be below N", text);
+    throw usage_error("{}: \"{}\": K counts from 0 and must be below N", where, text);
   }
   return {*shard, *shards, false, false};
 }
@@ -55,7 +56,7 @@ Environment process_environment() {
 
 std::optional<Rank> launcher_rank(const Environment& environment) {
   if (const auto text = environment("MLQ_SHARD")) {
-    const ShardChoice choice = parse_choice(*text);
+    const ShardChoice choice = parse_choice("MLQ_SHARD", *text);
     return Rank{choice.shard, choice.shards, "MLQ_SHARD", false};
   }
   if (auto rank = pair_of(environment, "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "Open MPI"))
@@ -73,7 +74,7 @@ std::optional<Rank> launcher_rank(const Environment& environment) {
 ShardChoice choose_shard(const std::optional<std::string>& option, const Environment& environment) {
   constexpr std::string_view automatic = "auto";
   if (option && !option->starts_with(automatic)) {
-    ShardChoice choice = parse_choice(*option);
+    ShardChoice choice = parse_choice("--shard", *option);
     const std::optional<Rank> rank = choice.shards > 1 ? launcher_rank(environment) : std::nullopt;
     choice.shares_stdout = rank && rank->shares_stdout;
     return choice;
@@ -90,7 +91,7 @@ ShardChoice choose_shard(const std::optional<std::string>& option, const Environ
   }
   const std::string_view rest = std::string_view(*option).substr(automatic.size());
   if (!rest.empty() && (rest[0] != '/' || !number(rest.substr(1)))) {
-    throw usage_error("\"{}\" must be K/N, as in 0/4, or auto, or auto/N", *option);
+    throw usage_error("--shard: \"{}\" must be K/N, as in 0/4, or auto, or auto/N", *option);
   }
   if (!rank) {
     throw usage_error(

@@ -10,6 +10,7 @@
 #include "lib/base/io.h"
 #include "lib/cli/generate.h"
 #include "lib/cli/parser.h"
+#include "lib/cli/secret.h"
 #include "lib/cli/table_rows.h"
 #include "lib/cli/text.h"
 #include "lib/records/registry.h"
@@ -234,7 +235,7 @@ int Invocation::fail(ExitKind kind, const std::string& message) {
 
 int Invocation::fail_of_ours(std::string_view what) {
   std::vector<std::string> quoted;
-  for (const std::string& arg : context_.argv()) quoted.push_back(shell_quoted(arg));
+  for (const std::string& arg : redact(context_.argv())) quoted.push_back(shell_quoted(arg));
   context_.error(
       fmt::format("{}\nthis is a fault of {} {}; please report it with the line above and this command:\n{}",
                   what, program_.name, program_.version, join(quoted, " ")));

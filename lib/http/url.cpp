@@ -23,10 +23,16 @@ std::string part(CURLU* url, CURLUPart which, unsigned flags = 0) {
   return copy;
 }
 
-// What may be shown of a text that could not be read: nothing before an @.
-std::string_view shown(std::string_view text) {
+// What may be shown of a text that could not be read: nothing between the scheme and an @, and no query.
+std::string shown(std::string_view text) {
+  const size_t slashes = text.find("://");
+  std::string out(text.substr(0, slashes == text.npos ? 0 : slashes + 3));
+  text.remove_prefix(out.size());
   const size_t at = text.rfind('@');
-  return at == text.npos ? text : text.substr(at + 1);
+  if (at != text.npos) text.remove_prefix(at + 1);
+  const size_t query = text.find('?');
+  out += text.substr(0, query);
+  return query == text.npos ? out : out + "?...";
 }
 
 Url parse_unix(std::string_view text) {

@@ -103,11 +103,12 @@ class Merge {
     std::stable_sort(shards_.begin(), shards_.end(),
                      [](const Shard& a, const Shard& b) { return a.k < b.k; });
     std::string missing;
+    uint32_t missed = 0;
     size_t at = 0;
     for (uint32_t k = 0; k < count_; ++k) {
       if (at == shards_.size() || shards_[at].k != k) {
         if (missing.size() < 60) missing += (missing.empty() ? "" : ", ") + std::to_string(k);
-        facts_missing_ = true;
+        ++missed;
         continue;
       }
       ++at;
@@ -116,8 +117,11 @@ class Merge {
                           count_);
       }
     }
-    if (facts_missing_ && !options_.partial)
-      throw input_error("of {} shards, {} are missing (--partial goes on without them)", count_, missing);
+    facts_missing_ = missed > 0;
+    if (facts_missing_ && !options_.partial) {
+      throw input_error("shard{} {} of {} {} missing (--partial goes on without)", missed == 1 ? "" : "s",
+                        missing, count_, missed == 1 ? "is" : "are");
+    }
   }
 
   // Reads the streams side by side, so that a window of all can be joined and let go.

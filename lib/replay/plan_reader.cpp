@@ -159,7 +159,11 @@ void PlanReader::read_all() {
 void PlanReader::run() {
   try {
     read_all();
-    if (!stop_) reader_.finish();
+    try {
+      if (!stop_) reader_.finish();
+    } catch (...) {
+      facts_.cut = std::current_exception();
+    }
   } catch (...) {
     facts_.failure = std::current_exception();
   }

@@ -49,6 +49,7 @@ struct TraceFacts {
   int64_t duration_ns = 0;     // of the trace's `end`, on the wall; 0 where it says none
   bool late = false;           // an arrival came out of order, behind its turn
   std::exception_ptr failure;  // the trace could not be read to its end
+  std::exception_ptr cut;      // it was, but the end of it is missing
 };
 
 // The first arrival must be the reader's current record (see current). Reader, template, rings and `stop`

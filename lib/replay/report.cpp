@@ -201,9 +201,11 @@ class Reading {
 
   void take_results(Report& out) {
     if (results_.read() == 0) {
-      throw input_error("{}", needs_results()
-                                  ? "there are no result records, and only they tell single requests apart"
-                                  : "there are neither result records nor totals of a run");
+      throw input_error(
+          "{}",
+          needs_results()
+              ? "there are no result records, and only they tell single requests apart"
+              : "there are neither result records nor totals of a run; is this what mlq-replay run wrote?");
     }
     if (has_totals_ && results_.read() < totals_.all().planned()) {
       throw input_error(

@@ -15,10 +15,6 @@ namespace {
 
 constexpr std::string_view kMissing = "–";
 
-std::string time_cell(const std::optional<double>& ns) { return ns ? time_text(*ns) : std::string(kMissing); }
-std::string time_cell(const std::optional<int64_t>& ns) {
-  return ns ? time_text(static_cast<double>(*ns)) : std::string(kMissing);
-}
 std::string number_cell(const std::optional<double>& value) {
   return value ? fmt::format("{:.5g}", *value) : std::string(kMissing);
 }
@@ -76,16 +72,7 @@ std::string counts_table(const Report& report) {
 
 std::string metrics_table(const records::Summary& s) {
   std::string out = head({"metric", "mean", "p50", "p90", "p95", "p99", "p99.9", "max"});
-  const std::pair<const char*, const records::MetricStats*> metrics[] = {
-      {"latency", &s.latency}, {"service", &s.service}, {"lag", &s.lag}, {"queue", &s.queue},
-      {"ttft", &s.ttft},       {"tpot", &s.tpot},       {"itl", &s.itl}};
-  for (const auto& [name, m] : metrics) {
-    if (!m->p50 && !m->p99_lo) continue;
-    const std::string p99 =
-        !m->p99 && m->p99_lo ? "> " + time_text(static_cast<double>(*m->p99_lo)) : time_cell(m->p99);
-    out += row({name, time_cell(m->mean), time_cell(m->p50), time_cell(m->p90), time_cell(m->p95), p99,
-                time_cell(m->p999), time_cell(m->max)});
-  }
+  for (const std::vector<std::string>& cells : metric_rows(s, kMissing)) out += row(cells);
   return out;
 }
 
@@ -182,7 +169,8 @@ std::string report_markdown(const Report& report) {
     out += metrics_table(s);
     if (s.latency.p99 && s.latency.p99_lo && s.latency.p99_hi) {
       out += fmt::format("\nThe 99th percentile of the latency lies between {} and {} (95 %).\n",
-                         time_cell(s.latency.p99_lo), time_cell(s.latency.p99_hi));
+                         time_text(static_cast<double>(*s.latency.p99_lo)),
+                         time_text(static_cast<double>(*s.latency.p99_hi)));
     }
     if (s.latency_over_service)
       out += fmt::format("\nLatency over service time: {:.4g}.\n", *s.latency_over_service);

@@ -65,6 +65,7 @@ class Run {
   RunOutcome operator()(records::Run run);
 
  private:
+  bool find_first_arrival();
   void check_server();
   void prepare_requests();
   void divide_limits();
@@ -143,6 +144,7 @@ void Run::prepare_requests() {
     if (reply.status == 0) return {0, reply.end.note};
     return {reply.status, std::move(reply.body)};
   });
+  for (const std::string& remark : template_->remarks()) notice_(remark);
 }
 
 // Limits of the process are divided among its threads.
@@ -370,7 +372,7 @@ RunFacts Run::facts() const {
     facts.lag_drift_ns_per_min = senders_.front()->report.lag_drift_ns_per_min;
   }
   facts.starved |= trace.late;
-  facts.truncated = trace.failure != nullptr;
+  facts.truncated = trace.failure != nullptr || trace.cut != nullptr;
   facts.to_ns = std::max(end_ns, facts.from_ns);
   facts.drain_ns = std::max<int64_t>(last_answer - facts.to_ns, 0);
   if (sending_.warmup_ns > 0) facts.warmup_ns = sending_.warmup_ns;
@@ -418,8 +420,16 @@ Start Run::common_start() {
   return resolve_start(options_.start, rule.shard, rule.shards, ranks_.get(), clock_);
 }
 
+bool Run::find_first_arrival() {
+  while (trace_.next()) {
+    if (trace_.type() == records::Schema<records::Arrival>::type) return true;
+    trace_.pass_over();
+  }
+  return false;
+}
+
 RunOutcome Run::operator()(records::Run run) {
-  if (!trace_.next()) {
+  if (!find_first_arrival()) {
     trace_.finish();
     throw input_error("{}: there is no arrival in it; make a trace with mlq-loadgen gen", trace_.name());
   }
@@ -438,7 +448,9 @@ RunOutcome Run::operator()(records::Run run) {
     if (sender->failure) std::rethrow_exception(sender->failure);
   }
   RunOutcome outcome = write_end();
-  if (reader_->facts().failure) std::rethrow_exception(reader_->facts().failure);
+  for (const std::exception_ptr& failure : {reader_->facts().failure, reader_->facts().cut}) {
+    if (failure) std::rethrow_exception(failure);
+  }
   return outcome;
 }
 

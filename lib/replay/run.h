@@ -52,10 +52,11 @@ struct RunOutcome {
   bool interrupted = false;
 };
 
-// `trace`: the reader, before its first record. `run` is completed and written. `notice` gets what a person
-// should know; `progress` is called now and then with the requests done. Errors: environment if no connection
-// can be opened before the start or output is lost; input if the trace is wrong (what had come was sent, and
-// the accounts are written first). A first signal ends sending and everything is still written.
+// `trace`: the reader, before its first record; an input Error if no arrival is in it. `run` is completed and
+// written. `notice` gets what a person should know; `progress` is called now and then with the requests done.
+// Errors: environment if no connection can be opened before the start or output is lost; input if the trace
+// is wrong (what had come was sent, and the accounts are written first). A first signal ends sending and
+// everything is still written.
 RunOutcome run_replay(const RunOptions& options, records::Reader& trace, records::Run run,
                       records::Writer& writer, const StopFlag& stop,
                       const std::function<void(const std::string&)>& notice,

@@ -52,9 +52,10 @@ int64_t start_by_file(const std::string& path, int64_t unix_now) {
 }
 
 void check_clock(const StartOptions& options, const std::optional<int64_t>& error) {
-  if (!options.common || (error && *error <= options.max_clock_error_ns)) return;
+  if (!options.common || error.value_or(StartOptions::kAnyClockError) <= options.max_clock_error_ns) return;
   throw environment_error(
-      "the wall clock's error is {}, above --max-clock-error {}; shards would not start together",
+      "the wall clock's error is {}, above --max-clock-error {}; shards on other machines would not start "
+      "together (--max-clock-error none if they are all on this one)",
       error ? format_duration(*error) : "unknown (nothing synchronises it)",
       format_duration(options.max_clock_error_ns));
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@ struct StartOptions {
   enum class Kind { now, after, at, file, mpi } kind = Kind::now;
   int64_t ns = 0;    // of after: from now; of at: since 1970-01-01 UTC
   std::string path;  // of file
+  static constexpr int64_t kAnyClockError = std::numeric_limits<int64_t>::max();
   int64_t max_clock_error_ns = 10'000'000;
   bool common = false;  // other processes start by the same wall clock
 };

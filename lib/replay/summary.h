@@ -54,8 +54,11 @@ std::vector<records::Summary> summarise(const Accounts& accounts, const RunFacts
 // ns).
 RunFacts facts_of(const records::Summary& summary);
 
-// Rows (name, value) for people; missing values are left out, and so is the note, which is a sentence.
+// Rows (name, value) for people, without the distributions and the note; missing values are left out.
 std::vector<std::pair<std::string, std::string>> summary_rows(const records::Summary& summary);
+// The distributions that the summary has, a row each: name, mean, p50, p90, p95, p99, p99.9, max. A p99 among
+// the unanswered is its bound, as in "> 55.2 ms"; other values that are not known are `missing`.
+std::vector<std::vector<std::string>> metric_rows(const records::Summary& summary, std::string_view missing);
 
 // `1.23 ms`: three digits are enough to look at.
 std::string time_text(double ns);

@@ -16,15 +16,10 @@ class Rows {
   void number(std::string name, const std::optional<double>& number) {
     if (number) add(std::move(name), fmt::format("{:.4g}", *number));
   }
-  // `latency p50 p99 max`: what is not known is `?`.
-  void metric(const std::string& name, const records::MetricStats& m) {
-    if (!m.p50 && !m.p99_lo) return;
-    const auto time = [](const std::optional<int64_t>& ns) {
-      return ns ? time_text(static_cast<double>(*ns)) : std::string("?");
-    };
-    const std::string p99 = !m.p99 && m.p99_lo ? "> " + time(m.p99_lo) : time(m.p99);
-    add(name + " p50, p99, max", time(m.p50) + ", " + p99 + ", " + time(m.max));
-    if (m.p99 && m.p99_lo && m.p99_hi) add(name + " p99, 95 %", time(m.p99_lo) + " to " + time(m.p99_hi));
+  void interval(std::string name, const std::optional<int64_t>& lo, const std::optional<int64_t>& hi) {
+    if (!lo || !hi) return;
+    add(std::move(name),
+        fmt::format("{} to {}", time_text(static_cast<double>(*lo)), time_text(static_cast<double>(*hi))));
   }
   std::vector<std::pair<std::string, std::string>> take() { return std::move(rows_); }
 
@@ -62,12 +57,7 @@ std::vector<std::pair<std::string, std::string>> summary_rows(const records::Sum
     rows.add("attainment", fmt::format("{:.2f} % ({:.2f} to {:.2f})", *s.attain * 100, *s.attain_lo * 100,
                                        *s.attain_hi * 100));
   }
-  rows.metric("latency", s.latency);
-  rows.metric("service", s.service);
-  rows.metric("lag", s.lag);
-  rows.metric("ttft", s.ttft);
-  rows.metric("tpot", s.tpot);
-  rows.metric("itl", s.itl);
+  rows.interval("latency p99, 95 % interval", s.latency.p99_lo, s.latency.p99_hi);
   rows.number("latency / service", s.latency_over_service);
   rows.number("in flight, mean", s.inflight_mean);
   if (s.inflight_max) rows.count("in flight, max", *s.inflight_max);
@@ -75,6 +65,24 @@ std::vector<std::pair<std::string, std::string>> summary_rows(const records::Sum
   if (s.slo_pass) rows.add("SLO", *s.slo_pass ? "met" : "MISSED");
   rows.add("valid", s.valid ? "yes" : "NO: " + s.why.value_or(""));
   return rows.take();
+}
+
+std::vector<std::vector<std::string>> metric_rows(const records::Summary& s, std::string_view missing) {
+  const auto time = [missing](const auto& ns) {
+    return ns ? time_text(static_cast<double>(*ns)) : std::string(missing);
+  };
+  const std::pair<const char*, const records::MetricStats*> metrics[] = {
+      {"latency", &s.latency}, {"service", &s.service}, {"lag", &s.lag}, {"queue", &s.queue},
+      {"ttft", &s.ttft},       {"tpot", &s.tpot},       {"itl", &s.itl}};
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& [name, m] : metrics) {
+    if (!m->p50 && !m->p99_lo) continue;
+    const std::string p99 =
+        !m->p99 && m->p99_lo ? "> " + time_text(static_cast<double>(*m->p99_lo)) : time(m->p99);
+    rows.push_back(
+        {name, time(m->mean), time(m->p50), time(m->p90), time(m->p95), p99, time(m->p999), time(m->max)});
+  }
+  return rows;
 }
 
 }  // namespace mlq::replay

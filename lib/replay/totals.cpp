@@ -150,7 +150,8 @@ void AccountsReader::check(std::string_view klass, const records::LoadStats& sta
 }
 
 Accounts AccountsReader::finish() {
-  if (!stats_.contains(kAll)) throw input_error("there are no counts of all requests (class *)");
+  if (!stats_.contains(kAll))
+    throw input_error("there are no counts of all requests (class *); is this what mlq-replay run wrote?");
   accounts_.for_each([&](std::string_view klass, const Account&) {
     const auto stats = stats_.find(klass);
     if (stats == stats_.end())

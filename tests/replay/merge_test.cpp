@@ -144,7 +144,7 @@ TEST(MergeRefuses, AMissingShardUnlessPartial) {
   const test::TempDir dir;
   auto files = shard_files(results(), 4, dir);
   files.erase(files.begin() + 1);
-  expect_failure(files, dir, "of 4 shards, 1 are missing");
+  expect_failure(files, dir, "shard 1 of 4 is missing (--partial goes on without)");
   MergeOutcome outcome;
   merged(files, dir, {.partial = true}, &outcome);
   EXPECT_FALSE(outcome.summaries.front().valid);

@@ -21,7 +21,12 @@ void print_summaries(cli::Context& context, const std::vector<records::Summary>&
   for (const records::Summary& summary : summaries) {
     cli::Table table({{"class", cli::Align::left}, {summary.klass, cli::Align::right}});
     for (const auto& [name, value] : replay::summary_rows(summary)) table.add({name, value});
+    cli::Table times(
+        {{"", cli::Align::left}, {"mean"}, {"p50"}, {"p90"}, {"p95"}, {"p99"}, {"p99.9"}, {"max"}});
+    for (const std::vector<std::string>& row : replay::metric_rows(summary, "-")) times.add(row);
     context.print(table.text());
+    context.print(times.text());
+    if (summary.note) context.print(*summary.note);
   }
 }
 
@@ -45,20 +50,17 @@ int main(int argc, char** argv) {
   program.root.name = program.name;
   program.root.description =
       "Requests go out at the planned instants, latency counts from the planned instants, and every summary "
-      "says "
-      "whether it can be trusted. What was late, dropped or never answered stays in the figures. Traces come "
-      "from "
-      "mlq-loadgen; records are described in mlq-records(5).";
+      "says whether it can be trusted. What was late, dropped or never answered stays in the figures. Traces "
+      "come from mlq-loadgen; records are described in mlq-records(5).";
   program.root.commands = {tools::run_command(), tools::serve_command(), tools::merge_command(),
                            tools::report_command()};
   program.root.examples = {
-      {"mlq-loadgen gen poisson --rate 200/s --duration 60s | mlq-replay run --url http://127.0.0.1:8000/",
-       "load and measure"},
       {"mlq-replay serve --port 8000 --service exp,mean=2ms --duration 1s",
-       "a server whose answers are known"},
-      {"mlq-loadgen gen deterministic --rate 1k/s --duration 5s | mlq-replay run --dry-run --results none "
-       "--summary",
-       "what this machine can hold"},
+       "a server whose answers are known; without --duration until Ctrl-C"},
+      {"mlq-loadgen gen poisson --rate 200/s --duration 5s | mlq-replay run --url http://127.0.0.1:8000/ -o "
+       "run.jsonl",
+       "load and measure what listens there"},
+      {"mlq-replay report --format md run.jsonl", "the figures as tables"},
   };
   return cli::run_main(program, argc, argv);
 }

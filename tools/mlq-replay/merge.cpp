@@ -53,12 +53,10 @@ cli::Command merge_command() {
   command.summary = "Join the outputs of the shards of one run.";
   command.description =
       "Writes what one process would have written that had sent everything: result records in order of "
-      "due_ns, "
-      "load_window, hist, outcome and summary. Histograms and counts add, so quantiles are exact to the bit. "
-      "What does not add (inflight_max, lag_drift_ns_per_min) is left out.\n\n"
+      "due_ns, load_window, hist, outcome and summary. Histograms and counts add, so quantiles are those of "
+      "one process to the bit. What does not add (inflight_max, lag_drift_ns_per_min) is left out.\n\n"
       "Exit status 3 unless the files are the shards of one run, each once, and account for the whole trace; "
-      "1 "
-      "if the objective of the run was missed.";
+      "1 if the objective of the run was missed.";
   command.shared = {Shared::output, Shared::strict, Shared::no_provenance};
   command.positionals = {cli::file_positional("FILE", Arity::one_or_more,
                                               "What mlq-replay run --shard wrote.", arguments.files)};
@@ -72,7 +70,8 @@ cli::Command merge_command() {
   command.add("Verdict", {require_valid_option(arguments.require_valid)});
   command.examples = {
       {"mlq-replay merge out.0.jsonl out.1.jsonl -o run.jsonl", "two shards become one run"},
-      {"mlq-replay merge --summary out.*.jsonl.zst | jq 'select(.type==\"summary\")'", "the figures alone"},
+      {"mlq-replay merge --summary out.*.jsonl | jq 'select(.type==\"summary\")'",
+       "the figures alone, and each shard's lag and start as a table"},
       {"mlq-replay merge --partial out.0.jsonl", "what there is of a run of which a rank died"},
   };
   command.run = [owned](Context& context) {

@@ -50,7 +50,7 @@ void write_report(Context& context, const ReportArguments& arguments, const repl
 void add_report_options(cli::Command& command, ReportArguments& arguments) {
   replay::ReportOptions& o = arguments.options;
   command.add("Objective",
-              {cli::text("slo", "EXPR", "Judge by this objective, in place of the run's.", o.slo),
+              {cli::text("slo", "TERMS", "Judge by this objective, in place of the run's.", o.slo),
                require_valid_option(arguments.require_valid)});
   Option where;
   where.name = "where-outcome";
@@ -63,10 +63,10 @@ void add_report_options(cli::Command& command, ReportArguments& arguments) {
                cli::value_option("from", "TIME", "Requests due from then on.", o.from_ns, parse_duration),
                cli::value_option("to", "TIME", "Requests due before then.", o.to_ns, parse_duration),
                std::move(where)});
-  command.add("Windows", {cli::value_option("window", "TIME", "Windows by due time.",
-                                            arguments.windows.window_ns, parse_duration),
+  command.add("Windows", {cli::value_option("window", "TIME", "Windows of this length, by due time.",
+                                            arguments.windows.window_ns, above_zero(parse_duration)),
                           cli::value_option("window-n", "N", "Windows of this many consecutive requests.",
-                                            arguments.windows.window_n, parse_count)});
+                                            arguments.windows.window_n, above_zero(parse_count))});
   command.add("Output", {cli::text("format", "FORMAT", "Form of the report.", arguments.format)
                              .one_of({{"jsonl", "records"},
                                       {"md", "tables for people, in Markdown"},
@@ -95,8 +95,8 @@ cli::Command report_command() {
   command.examples = {
       {"mlq-replay report --format md run.jsonl", "tables for people"},
       {"mlq-replay report --slo 'p99<=50ms && error_rate<=1%' run.jsonl && echo met", "another objective"},
-      {"mlq-replay report --class chat --from 60s --format hgrm run.jsonl -o chat.hgrm",
-       "the percentiles of a slice"},
+      {"mlq-replay report --class chat --from 1s --format hgrm run.jsonl -o chat.hgrm",
+       "the percentiles of one class, without the first second"},
   };
   command.run = [owned](Context& context) {
     ReportArguments& given = *owned;

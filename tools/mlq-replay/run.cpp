@@ -20,7 +20,7 @@ using Arity = cli::Positional::Arity;
 // Options of `run` as they are typed; what they come to is a replay::RunOptions.
 struct RunArguments {
   std::string file = "-";
-  std::string url;
+  std::optional<http::Url> url;
   std::string host;
   std::vector<std::string> headers;
   std::optional<std::string> body_file;
@@ -28,7 +28,6 @@ struct RunArguments {
   std::optional<std::string> shard;
   std::string proxy;
   bool require_valid = false;
-  std::string warmup;
   replay::RunOptions options;
   replay::WindowOptions window;
 };
@@ -48,14 +47,16 @@ void add_endpoint(cli::Command& command, RunArguments& a) {
   using http::Version;
   command.add(
       "Endpoint",
-      {cli::text("url", "URL", "Where requests go: http, https, or unix:PATH[:/TARGET].", a.url),
+      {cli::value_option("url", "URL", "Where requests go: http, https, or unix:PATH[:/TARGET].", a.url,
+                         http::parse_url),
        cli::text("host", "NAME", "Host header, where it is not that of the URL.", a.host),
        cli::text(
            "header", "'NAME: VALUE'",
            "A header of every request; @env:NAME and @file:PATH stand for secrets, and no value is recorded.",
            a.headers),
        choice_option<Version>(
-           "http", "VERSION", "HTTP version; 2-prior without asking first.", c.version,
+           "http", "VERSION",
+           "HTTP version: 2 where the TLS handshake agrees to it, 2-prior from the first byte.", c.version,
            {{"1.1", Version::http1_1}, {"2", Version::http2}, {"2-prior", Version::http2_prior}}),
        cli::flag("insecure", "Do not check the server's certificate.", c.insecure),
        cli::text("cacert", "FILE", "Certificates to trust instead of the system's.", c.cacert).file(),
@@ -78,30 +79,54 @@ void add_requests(cli::Command& command, RunArguments& a) {
       {cli::text("api", "API", "Form of the requests; auto goes by the URL's path.", t.api)
            .shown_default("auto")
            .one_of(std::move(apis)),
-       choice_option<Check>("check", "WHAT", "What makes an answer ok.", t.check,
-                            {{"none", Check::none}, {"status", Check::status}, {"json", Check::json}}),
-       cli::flag("tag", "Send x-mlq-index: i.", a.options.sending.tag),
-       cli::flag("send-deadline", "Send x-mlq-timeout: the arrival's deadline_ns.",
+       choice_option<Check>(
+           "check", "WHAT",
+           "What makes an answer ok: that it is whole, a status of 2xx, or also the JSON that "
+           "the API answers with.",
+           t.check, {{"none", Check::none}, {"status", Check::status}, {"json", Check::json}}),
+       cli::flag("tag", "Send each request's index as x-mlq-index.", a.options.sending.tag),
+       cli::flag("send-deadline", "Send each arrival's deadline_ns as x-mlq-timeout.",
                  a.options.sending.send_deadline),
        cli::flag("retry", "Also send a POST again when a kept connection turns out dead, as is done for GET.",
                  a.options.sending.retry)});
-  command.add(
-      raw,
-      {cli::text("method", "WORD", "HTTP method.", t.method).shown_default("GET; POST with a body"),
-       cli::text("body", "FILE", "Body of every request.", a.body_file).file(),
-       cli::text("bodies", "FILE", "Bodies, one a line, taken in turn.", a.bodies_file).file(),
-       cli::value_option("body-bytes", "SIZE", "Body of so many seeded bytes.", t.body_bytes, parse_size)});
+  command.add(raw,
+              {cli::text("method", "WORD", "HTTP method.", t.method).shown_default("GET; POST with a body"),
+               cli::text("body", "FILE", "Body of every request.", a.body_file).file(),
+               cli::text("bodies", "FILE", "Bodies, one a line, taken in turn.", a.bodies_file).file(),
+               cli::value_option("body-bytes", "SIZE", "Bodies of so many bytes, drawn from the seed.",
+                                 t.body_bytes, parse_size)});
   command.add(
       models,
-      {cli::text("model", "NAME", "Name of the model.", t.model).shown_default("the first of /v1/models"),
-       cli::value_option("dim", "NAME=N", "kserve-v2: size of an open dimension of an input.", t.dims,
-                         named(parse_count)),
-       cli::value_option("input", "NAME=HOW", "kserve-v2: data of an input: random, zeros, seq or a file.",
+      {cli::text("model", "NAME", "openai: name of the model.", t.model)
+           .shown_default("the first of /v1/models"),
+       cli::value_option("dim", "NAME=N",
+                         "kserve-v2, tf-serving: size of an open dimension of an input; repeat it for the "
+                         "next one.",
+                         t.dims, named(parse_count)),
+       cli::value_option("input", "NAME=HOW",
+                         "kserve-v2, tf-serving: data of an input: random, zeros, seq or a JSON file.",
                          t.inputs, named(as_text)),
        cli::flag("no-stream", "openai: ask for the answer in one piece.", t.stream, false),
        cli::flag("ignore-eos", "openai: answers of full length (vLLM).", t.ignore_eos),
        choice_option<bool>("prompt-as", "FORM", "openai-completions: the prompt as text or token ids.",
-                           t.prompt_ids, {{"text", false}, {"ids", true}})});
+                           t.prompt_ids, {{"text", false}, {"ids", true}}),
+       cli::value_option("tokens-per-word", "X", "openai: tokens that a word of filler text has.",
+                         t.tokens_per_word, above_zero(parse_double))
+           .shown_default("measured by two short requests before the start")});
+}
+
+constexpr uint64_t kMostThreads = 1024;
+
+uint32_t parse_threads(std::string_view text) {
+  const uint64_t threads = parse_count(text);
+  if (threads == 0 || threads > kMostThreads)
+    throw usage_error("\"{}\" must be from 1 to {}", text, kMostThreads);
+  return static_cast<uint32_t>(threads);
+}
+
+// `none`, or a time.
+int64_t parse_clock_error(std::string_view text) {
+  return text == "none" ? replay::StartOptions::kAnyClockError : parse_duration(text);
 }
 
 void parse_warmup(std::string_view text, replay::RunOptions& options) {
@@ -124,14 +149,19 @@ void add_sending(cli::Command& command, RunArguments& a) {
   warmup.set = [&o](std::string_view text) { parse_warmup(text, o); };
   command.add(
       "Sending",
-      {cli::value_option("speed", "X", "Trace time over wall time.", o.reading.speed, parse_ratio)
+      {cli::value_option("speed", "X", "Trace time over wall time: 2 sends twice as fast.", o.reading.speed,
+                         above_zero(parse_ratio))
+           .shown_default("1"),
+       cli::value_option("threads", "N", "Sending threads; one that is over 80% busy needs company.",
+                         o.reading.rule.threads, parse_threads)
+           .shortened('j')
            .shown_default("1"),
        cli::value_option("conns", "N", "Connections opened before the start, in all threads.", o.conns,
                          parse_count)
            .shown_default("64; 1 with HTTP/2"),
        cli::value_option("max-inflight", "N", "Cap on requests in flight, in all threads.", o.max_inflight,
-                         parse_count)
-           .shown_default("descriptors - 64"),
+                         above_zero(parse_count))
+           .shown_default("what ulimit -n allows, less 64"),
        choice_option<OnCap>("on-cap", "WHAT", "At the cap: wait and count it, drop the request, or stop.",
                             o.sending.on_cap,
                             {{"queue", OnCap::queue}, {"drop", OnCap::drop}, {"abort", OnCap::abort}}),
@@ -147,16 +177,16 @@ void add_sending(cli::Command& command, RunArguments& a) {
   command.add(
       "Time limits",
       {cli::value_option("connect-timeout", "TIME", "To open a connection.", o.client.connect_timeout_ns,
-                         parse_duration)
+                         above_zero(parse_duration))
            .shown_default("5s"),
        cli::value_option("first-byte-timeout", "TIME", "From the send to the first byte.",
-                         o.sending.first_byte_timeout_ns, parse_duration)
+                         o.sending.first_byte_timeout_ns, above_zero(parse_duration))
            .shown_default("none"),
        cli::value_option("idle-timeout", "TIME", "Between two pieces of an answer.",
-                         o.sending.idle_timeout_ns, parse_duration)
+                         o.sending.idle_timeout_ns, above_zero(parse_duration))
            .shown_default("none"),
        cli::value_option("timeout", "TIME", "From the send to the last byte.", o.sending.timeout_ns,
-                         parse_duration)
+                         above_zero(parse_duration))
            .shown_default("60s"),
        cli::value_option("grace", "TIME", "Wait after the last due time; what is left then is censored.",
                          o.sending.grace_ns, parse_duration)
@@ -177,14 +207,17 @@ void add_shards(cli::Command& command, RunArguments& a) {
     o.start = replay::parse_start(text);
     o.start.max_clock_error_ns = most;
   };
-  command.add("Several processes",
-              {cli::text("shard", "K/N",
-                         "Send the arrivals of this part only; auto asks the launcher, auto/N too.", a.shard)
-                   .shown_default("0/1"),
-               std::move(start),
-               cli::value_option("max-clock-error", "TIME", "A worse wall clock is an error, with N > 1.",
-                                 o.start.max_clock_error_ns, parse_duration)
-                   .shown_default("10ms")});
+  command.add(
+      "Several processes",
+      {cli::text("shard", "K/N",
+                 "Send part K, from 0, of N parts; auto asks the launcher for both, auto/N for K.", a.shard)
+           .shown_default("0/1"),
+       std::move(start),
+       cli::value_option("max-clock-error", "TIME",
+                         "With N > 1 and a start by the clock, a wall clock known no better than this "
+                         "is an error; none: start all the same, as on one machine.",
+                         o.start.max_clock_error_ns, parse_clock_error)
+           .shown_default("10ms")});
 }
 
 void add_measuring(cli::Command& command, RunArguments& a) {
@@ -192,16 +225,20 @@ void add_measuring(cli::Command& command, RunArguments& a) {
   Option slo;
   slo.name = "slo";
   slo.value = "TERMS";
-  slo.help = "Objective, as in 'p99<=50ms && ttft<=200ms': what is good, and what is exit status 1.";
+  slo.help =
+      "Objective, as in 'p99<=50ms && ttft<=200ms'; terms on each request say what is good, the others what "
+      "is exit status 1.";
   slo.set = [&o](std::string_view text) {
     o.sending.slo = stats::parse_slo(text);
     o.slo_text = stats::slo_text(o.sending.slo);
   };
   command.add("Measuring",
               {std::move(slo),
-               cli::value_option("window", "TIME", "Windows by due time.", a.window.window_ns, parse_duration)
+               cli::value_option("window", "TIME", "Windows of this length, by due time.", a.window.window_ns,
+                                 above_zero(parse_duration))
                    .shown_default("none"),
-               cli::value_option("window-n", "N", "Windows by index.", a.window.window_n, parse_count)
+               cli::value_option("window-n", "N", "Windows of this many consecutive requests.",
+                                 a.window.window_n, above_zero(parse_count))
                    .shown_default("none"),
                cli::value_option("window-wait", "TIME", "Time for answers after a window's end.",
                                  a.window.wait_ns, parse_duration)
@@ -213,7 +250,7 @@ void add_measuring(cli::Command& command, RunArguments& a) {
                choice_option<bool>("itl", "HOW", "full: itl_ns in each result.", o.sending.keep_gaps,
                                    {{"summary", false}, {"full", true}}),
                cli::value_option("stall-factor", "X", "A gap over so many medians is a stall.",
-                                 o.requests.stall_factor, parse_double)
+                                 o.requests.stall_factor, above_zero(parse_double))
                    .shown_default("5"),
                cli::value_option("max-lag", "TIME", "p99 of the lag that a valid run may have.", o.max_lag_ns,
                                  parse_duration)
@@ -241,8 +278,8 @@ std::vector<std::string> lines_of(const std::string& text) {
 void complete(RunArguments& a, const Context& context) {
   replay::RunOptions& o = a.options;
   const cli::Environment environment = cli::process_environment();
-  if (a.url.empty() && !o.dry_run) throw usage_error("--url is missing; where are the requests to go?");
-  o.client.url = http::parse_url(a.url.empty() ? "http://localhost/" : a.url);
+  if (!a.url && !o.dry_run) throw usage_error("--url is missing; where are the requests to go?");
+  o.client.url = a.url.value_or(http::parse_url("http://localhost/"));
   o.client.proxy = cli::reveal(a.proxy, environment);
   if (!a.host.empty()) o.client.headers.push_back("Host: " + a.host);
   for (const std::string& header : a.headers) {
@@ -257,14 +294,12 @@ void complete(RunArguments& a, const Context& context) {
   if (a.bodies_file) o.requests.bodies = lines_of(read_file(*a.bodies_file));
   if (a.bodies_file && o.requests.bodies.empty())
     throw input_error("{}: there is no body in it", *a.bodies_file);
-  if (o.reading.speed.num == 0) throw usage_error("--speed: must be above 0");
   if (a.window.window_ns > 0 && a.window.window_n > 0)
     throw usage_error("--window and --window-n exclude each other");
   if (a.window.window_ns > 0 || a.window.window_n > 0) o.sending.windows = a.window;
   const cli::ShardChoice choice = cli::choose_shard(a.shard, environment);
   o.reading.rule.shard = o.sending.shard = choice.shard;
   o.reading.rule.shards = choice.shards;
-  o.reading.rule.threads = context.shared().threads == 0 ? 1 : context.shared().threads;
   o.start.common = choice.shards > 1;
   if (choice.may_be_mpi && o.start.kind == replay::StartOptions::Kind::now)
     o.start.kind = replay::StartOptions::Kind::mpi;
@@ -311,14 +346,13 @@ cli::Command run_command() {
   command.summary = "Send a trace and measure what comes of it.";
   command.description =
       "Every request is sent at its due time, whatever became of those before it (open loop), and its "
-      "latency counts "
-      "from that time: a server that stalls cannot silence the load. Writes one result a request, then hist, "
-      "outcome "
-      "and summary records. Errors of the endpoint are data and leave the exit status 0; it is 1 if an "
-      "aggregate term "
-      "of --slo is missed. A summary says whether the run is valid: whether the sender kept its plan.";
-  command.shared = {Shared::output, Shared::threads,       Shared::seed,
-                    Shared::strict, Shared::no_provenance, Shared::allow_truncated};
+      "latency counts from that time: a server that stalls cannot silence the load. Writes one result a "
+      "request, then hist, outcome and summary records.\n\n"
+      "Errors of the endpoint are data and leave the exit status 0; it is 1 if an aggregate term of --slo is "
+      "missed, and 4 if no connection could be opened before the start. The summary says whether the run is "
+      "valid, that is, whether the sender kept its plan.";
+  command.shared = {Shared::output, Shared::seed, Shared::strict, Shared::no_provenance,
+                    Shared::allow_truncated};
   command.positionals = {
       cli::file_positional("TRACE", Arity::optional, "The trace; - is standard input.", a.file)};
   add_endpoint(command, a);
@@ -327,15 +361,14 @@ cli::Command run_command() {
   add_measuring(command, a);
   add_shards(command, a);
   command.examples = {
-      {"mlq-loadgen gen poisson --rate 200/s --duration 10s | mlq-replay run --url http://127.0.0.1:8000/ "
-       "--results "
-       "none | jq 'select(.type==\"summary\")'",
-       "a Poisson load and its summary"},
+      {"mlq-loadgen gen poisson --rate 200/s --duration 2s | mlq-replay run --url http://127.0.0.1:8000/ "
+       "--results none --summary >summary.jsonl",
+       "a Poisson load, and what came of it as a table"},
       {"mlq-replay run --url http://127.0.0.1:8000/v1/chat/completions --slo 'p99(ttft)<=500ms' trace.jsonl "
        "-o run.jsonl",
        "token streams against an objective"},
-      {"mlq-loadgen gen deterministic --rate 1k/s --duration 5s | mlq-replay run --dry-run --results none "
-       "--summary",
+      {"mlq-loadgen gen deterministic --rate 1k/s --duration 2s | mlq-replay run --dry-run --results none | "
+       "jq 'select(.type==\"summary\") | .lag_p99_ns'",
        "the lag that this machine can hold"},
   };
   command.run = [arguments](Context& context) { return send_trace(*arguments, context); };
