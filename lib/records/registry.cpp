@@ -4,7 +4,7 @@
 #include <tuple>
 
 #include "lib/records/arrival.h"
-#include "lib/records/load.h"
+#include "lib/records/load_schema.h"
 #include "lib/records/stream.h"
 #include "lib/records/trace.h"
 

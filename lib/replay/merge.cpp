@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "lib/base/error.h"
+#include "lib/records/load_schema.h"
 #include "lib/replay/result_sorter.h"
 #include "lib/replay/run_stream.h"
 #include "lib/replay/totals.h"

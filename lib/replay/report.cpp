@@ -5,6 +5,7 @@
 #include <map>
 
 #include "lib/base/error.h"
+#include "lib/records/load_schema.h"
 #include "lib/replay/merge.h"
 #include "lib/replay/run_stream.h"
 #include "lib/replay/totals.h"

@@ -5,6 +5,7 @@
 
 #include "lib/jsonl/buffer.h"
 #include "lib/records/codec.h"
+#include "lib/records/load_schema.h"
 #include "lib/replay/report.h"
 #include "lib/stats/censored.h"
 

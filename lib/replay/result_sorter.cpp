@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "lib/records/codec.h"
+#include "lib/records/load_schema.h"
 
 namespace mlq::replay {
 

@@ -11,6 +11,7 @@
 #include "lib/base/error.h"
 #include "lib/http/curl_engine.h"
 #include "lib/http/dry_engine.h"
+#include "lib/records/load_schema.h"
 #include "lib/replay/totals.h"
 
 namespace mlq::replay {

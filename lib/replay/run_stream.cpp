@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/error.h"
+#include "lib/records/load_schema.h"
 
 namespace mlq::replay {
 

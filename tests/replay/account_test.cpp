@@ -7,6 +7,7 @@
 #include "lib/base/error.h"
 #include "lib/jsonl/buffer.h"
 #include "lib/records/codec.h"
+#include "lib/records/load_schema.h"
 #include "lib/replay/accounts.h"
 #include "lib/stats/quantile.h"
 #include "tests/replay/synthetic.h"

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "lib/base/error.h"
+#include "lib/records/load_schema.h"
 #include "lib/records/reader.h"
 #include "tests/replay/shard_files.h"
 

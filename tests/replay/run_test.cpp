@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "lib/base/error.h"
 #include "lib/base/random.h"
+#include "lib/records/load_schema.h"
 #include "lib/replay/merge.h"
 #include "lib/replay/null_server.h"
 #include "tests/support/temp_dir.h"

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lib/base/random.h"
+#include "lib/records/load_schema.h"
 #include "lib/records/writer.h"
 #include "lib/replay/totals.h"
 #include "lib/replay/windows.h"

@@ -8,6 +8,7 @@
 #include "lib/base/error.h"
 #include "lib/jsonl/buffer.h"
 #include "lib/records/codec.h"
+#include "lib/records/load_schema.h"
 #include "tests/replay/synthetic.h"
 
 namespace mlq::replay {
