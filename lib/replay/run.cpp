@@ -384,6 +384,7 @@ RunOutcome Run::write_end() {
   uint64_t digest = 0;
   uint64_t dropped = 0;
   RunOutcome outcome;
+  outcome.interrupted = static_cast<bool>(stop_);
   end.unsent = reader_->facts().unsent;
   for (const auto& sender : senders_) {
     accounts.merge(sender->report.accounts);
