@@ -27,7 +27,8 @@ constexpr int64_t kWarmTimeout = 10'000'000'000;
 constexpr int64_t kLeastMaxLag = 1'000'000;
 constexpr auto kWriterSleep = 1ms;
 constexpr auto kFlushEvery = 100ms;
-constexpr double kBusy = 0.8;        // of a core: a sending thread cannot keep its times any more
+constexpr double kBusy = 0.8;                // of a core: a sending thread cannot keep its times any more
+constexpr int64_t kLeastBusy = 100'000'000;  // of a run: the share of a core says nothing of a shorter one
 constexpr double kThrottled = 0.94;  // of a core, under FIFO: the kernel stops real-time threads at 95 %
 
 // One sending thread and what belongs to it.
@@ -358,8 +359,9 @@ RunFacts Run::facts() const {
       end_ns = interrupted ? std::max(end_ns, r.end_ns) : r.end_ns;
       interrupted = true;
     }
-    const double share =
-        sender->wall_ns > 0 ? static_cast<double>(sender->cpu_ns) / static_cast<double>(sender->wall_ns) : 0;
+    const double share = sender->wall_ns >= kLeastBusy
+                             ? static_cast<double>(sender->cpu_ns) / static_cast<double>(sender->wall_ns)
+                             : 0;
     facts.shard_cpu |= share > kBusy;
     facts.rt_throttled |= sender->priority == Priority::fifo && share > kThrottled;
     facts.cap_hit |= r.cap_hit;
@@ -388,6 +390,7 @@ RunOutcome Run::write_end() {
   uint64_t digest = 0;
   uint64_t dropped = 0;
   RunOutcome outcome;
+  outcome.interrupted = static_cast<bool>(stop_);
   end.unsent = reader_->facts().unsent;
   for (const auto& sender : senders_) {
     accounts.merge(sender->report.accounts);

@@ -8,8 +8,8 @@
 
 namespace mlq::test {
 
-// What a command reads from standard input.
-enum class Reads { nothing, records, lines };
+// What a command reads from standard input: a trace, the records of a load test, or lines of another format.
+enum class Reads { nothing, trace, results, lines };
 
 struct Typical {
   std::string name;               // for the names of tests
@@ -17,31 +17,73 @@ struct Typical {
   Reads reads = Reads::nothing;
   bool endless = false;    // writes until it is stopped
   int of_empty_input = 0;  // exit status
+  bool of_nothing = true;  // makes something of an empty input, even if it is an error
   bool has_output = true;  // takes -o
   bool has_end = true;     // its output is records, closed by `end`
-  std::string input = {};  // of Reads::lines: an input it accepts
+  std::string input = {};  // of Reads::results and lines: an input it accepts
   friend void PrintTo(const Typical& command, std::ostream* out) { *out << command.name; }
 };
 
+// What mlq-replay writes of two requests.
+inline std::string results() {
+  return R"({"type":"run","tool":"mlq-replay","version":"1","schema":1,"argv":["mlq-replay"],"seed":1,"shard":0,"shards":1,"shard_rule":"index","config_xxh3":"00"}
+{"type":"result","i":0,"outcome":"ok","status":200,"due_ns":1000,"send_ns":1200,"first_ns":1300,"last_ns":1400,"lag_ns":200,"latency_ns":400,"service_ns":200,"up_bytes":0,"down_bytes":0,"slo_ok":true}
+{"type":"result","i":1,"outcome":"http_5xx","status":503,"due_ns":2000,"send_ns":2100,"first_ns":2200,"last_ns":2300,"lag_ns":100,"latency_ns":300,"service_ns":200,"up_bytes":0,"down_bytes":0,"slo_ok":false}
+{"type":"hist","metric":"latency","class":"*","kind":"event","unit":"ns","sub_bits":7,"count":1,"sum":"400","min":400,"max":400,"bins":"328:1"}
+{"type":"hist","metric":"service","class":"*","kind":"event","unit":"ns","sub_bits":7,"count":2,"sum":"400","min":200,"max":200,"bins":"200:2"}
+{"type":"hist","metric":"lag","class":"*","kind":"event","unit":"ns","sub_bits":7,"count":2,"sum":"300","min":100,"max":200,"bins":"100:1 200:1"}
+{"type":"hist","metric":"queue","class":"*","kind":"event","unit":"ns","sub_bits":7,"count":2,"sum":"0","min":0,"max":0,"bins":"0:2"}
+{"type":"outcome","class":"*","outcome":"ok","count":1}
+{"type":"outcome","class":"*","outcome":"http_5xx","count":1}
+{"type":"summary","class":"*","from_ns":0,"to_ns":2000,"planned":2,"sent":2,"done":2,"ok":1,"good":1,"dropped":0,"censored":0,"drain_ns":300,"input_tokens":0,"output_tokens":0,"up_bytes":0,"down_bytes":0,"valid":true}
+{"type":"end","count":9,"trace_xxh3":"00","trace_count":2,"trace_i_digest":"b456bcfc34c2cb2c","i_digest":"b456bcfc34c2cb2c"}
+)";
+}
+
 inline std::vector<Typical> typical_commands() {
   const std::string tool = "mlq-loadgen";
+  const std::string replay = "mlq-replay";
   std::vector<Typical> rows = {
       {.name = "gen", .argv = {tool, "gen", "poisson", "--rate", "1k/s", "--count", "200k"}},
       {.name = "gen_forever",
        .argv = {tool, "gen", "gamma", "--cv", "2", "--rate", "1k/s", "--count", "inf"},
        .endless = true},
       {.name = "explain", .argv = {tool, "explain", "poisson", "--rate", "1k/s"}},
-      {.name = "xform", .argv = {tool, "xform", "--do", "shift 1s", "-"}, .reads = Reads::records},
-      {.name = "stat", .argv = {tool, "stat", "-"}, .reads = Reads::records},
+      {.name = "xform", .argv = {tool, "xform", "--do", "shift 1s", "-"}, .reads = Reads::trace},
+      {.name = "stat", .argv = {tool, "stat", "-"}, .reads = Reads::trace},
       {.name = "check",
        .argv = {tool, "check", "--against", "poisson", "-"},
-       .reads = Reads::records,
+       .reads = Reads::trace,
        .of_empty_input = 3},
-      {.name = "export", .argv = {tool, "export", "csv", "-"}, .reads = Reads::records, .has_end = false},
+      {.name = "export", .argv = {tool, "export", "csv", "-"}, .reads = Reads::trace, .has_end = false},
       {.name = "import",
        .argv = {tool, "import", "gaps", "-"},
        .reads = Reads::lines,
        .input = "0.5\n0.25\n0.125\n"},
+      {.name = "replay_run",
+       .argv = {replay, "run", "--dry-run", "--speed", "1000", "--max-lag", "1h", "-"},
+       .reads = Reads::trace,
+       .of_empty_input = 3,
+       .of_nothing = false},
+      {.name = "replay_merge",
+       .argv = {replay, "merge", "-"},
+       .reads = Reads::results,
+       .of_empty_input = 3,
+       .of_nothing = false,
+       .input = results()},
+      {.name = "replay_report",
+       .argv = {replay, "report", "-"},
+       .reads = Reads::results,
+       .of_empty_input = 3,
+       .of_nothing = false,
+       .input = results()},
+      {.name = "replay_report_md",
+       .argv = {replay, "report", "--format", "md", "-"},
+       .reads = Reads::results,
+       .of_empty_input = 3,
+       .of_nothing = false,
+       .has_end = false,
+       .input = results()},
   };
   return rows;
 }

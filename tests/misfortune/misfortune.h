@@ -31,7 +31,7 @@ inline std::string run_line() {
   return R"({"type":"run","tool":"t","version":"1","schema":1,"argv":["t"]})"
          "\n";
 }
-inline std::string arrival_line(int i) {
+inline std::string arrival_line(int64_t i) {
   return R"({"type":"arrival","t_ns":)" + std::to_string(i * 1'000'000 + i * i % 977) + "}\n";
 }
 inline std::string arrivals(int count) {
@@ -43,7 +43,7 @@ inline std::string end_line(int count) { return R"({"type":"end","count":)" + st
 
 // Input that the command accepts.
 inline std::string good_input(const Typical& command) {
-  if (command.reads == Reads::records) return run_line() + arrivals(200) + end_line(200);
+  if (command.reads == Reads::trace) return run_line() + arrivals(200) + end_line(200);
   return command.input;
 }
 
@@ -60,8 +60,8 @@ inline std::string last_line(std::string_view text) {
   return std::string(at == text.npos ? text : text.substr(at + 1));
 }
 
-// The exit status, with what was said if it is another; and every line on standard error begins with the
-// program's name.
+// The exit status, with what was said if it is another; and, in a test of a Typical, every line on standard
+// error begins with the program's name.
 #define EXPECT_STATUS(result, wanted) EXPECT_EQ((result).status, wanted) << (result).summary()
 inline void expect_prefixed(const Result& result, const std::string& program) {
   std::string_view rest = result.err;
@@ -74,6 +74,6 @@ inline void expect_prefixed(const Result& result, const std::string& program) {
 
 #define EXPECT_SAYS(result, text)                                              \
   EXPECT_NE((result).err.find(text), std::string::npos) << (result).summary(); \
-  expect_prefixed(result, "mlq-loadgen")
+  expect_prefixed(result, GetParam().argv[0])
 
 }  // namespace mlq::test

@@ -126,7 +126,7 @@ TEST_P(FailedRun, LeavesTheOldFileWhole) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Misfortune, FailedRun, testing::ValuesIn(commands_where([](const Typical& row) {
-                           return row.reads == Reads::records;
+                           return row.reads == Reads::trace;
                          })),
                          test_name);
 

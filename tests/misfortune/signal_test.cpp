@@ -17,7 +17,7 @@ class Signal : public testing::TestWithParam<std::tuple<Typical, int>> {
     if (typical().endless) {
       c.after_written = 3'000'000;
     } else {
-      c.input = typical().reads == Reads::records ? run_line() + arrivals(100) : typical().input;
+      c.input = typical().reads == Reads::trace ? run_line() + arrivals(100) : typical().input;
       c.in = Command::In::held;
       c.when_asleep = true;
     }
@@ -35,7 +35,7 @@ TEST_P(Signal, TheFirstStopsTheRunCleanly) {
     EXPECT_NE(end.find("\"interrupted\":true"), std::string::npos) << end;
     EXPECT_TRUE(result.out.ends_with('\n'));
   }
-  expect_prefixed(result, "mlq-loadgen");
+  expect_prefixed(result, typical().argv[0]);
 }
 
 TEST_P(Signal, LeavesTheOldFileWholeAndNothingBesideIt) {

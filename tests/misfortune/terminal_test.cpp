@@ -7,7 +7,7 @@
 namespace mlq::test {
 namespace {
 
-std::vector<std::string> programs() { return {"mlq-loadgen"}; }
+std::vector<std::string> programs() { return {"mlq-loadgen", "mlq-replay"}; }
 
 class Program : public testing::TestWithParam<std::string> {};
 

@@ -34,6 +34,7 @@ void parse_outcomes(std::string_view text, std::vector<replay::Outcome>& outcome
 }
 
 void write_text(Context& context, const std::string& text) {
+  if (context.stop() && context.shared().output != "-") return;  // half a report does not replace a file
   Output output = Output::open(context.shared().output);
   output.write(text);
   output.close();

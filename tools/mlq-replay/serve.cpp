@@ -106,7 +106,7 @@ cli::Command serve_command() {
       "its "
       "place in the order of arrival. The run record, with the address in url, is passed on before the first "
       "request; with -o into a file it is seen at the end only. While nobody takes the records the server "
-      "waits. Without --count and --duration a signal is how it ends.";
+      "waits. Without --count and --duration a signal is how it ends, with exit status 0.";
   command.shared = {Shared::output, Shared::seed, Shared::no_provenance};
   add_listening(command, options);
   add_answers(command, options);
@@ -126,6 +126,7 @@ cli::Command serve_command() {
     const uint64_t taken =
         replay::run_null_server(*arguments, cli::run_record(context), writer, &context.stop());
     if (context.wants_summary()) context.print(fmt::format("{} requests\n", taken));
+    if (arguments->count == 0 && arguments->duration_ns == 0) context.stop().request(0);  // it was meant to
     return ExitKind::done;
   };
   return command;
