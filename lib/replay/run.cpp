@@ -83,6 +83,7 @@ class Run {
   void halt_and_join();
   RunFacts facts() const;
   RunOutcome write_end();
+  RunOutcome stopped_early(const records::Run& run);
   std::string config_text() const;
 
   const RunOptions& options_;
@@ -432,12 +433,25 @@ bool Run::find_first_arrival() {
   return false;
 }
 
+// A signal came before there was anything to say.
+RunOutcome Run::stopped_early(const records::Run& run) {
+  writer_.run(run);
+  records::End end;
+  end.interrupted = true;
+  writer_.end(end);
+  RunOutcome outcome;
+  outcome.interrupted = true;
+  return outcome;
+}
+
 RunOutcome Run::operator()(records::Run run) {
   if (!find_first_arrival()) {
+    if (stop_) return stopped_early(run);
     trace_.finish();
     throw input_error("{}: there is no arrival in it; make a trace with mlq-loadgen gen", trace_.name());
   }
   check_server();
+  if (stop_) return stopped_early(run);
   prepare_requests();
   divide_limits();
   start_threads();

@@ -47,7 +47,8 @@ struct RunOptions {
 };
 
 struct RunOutcome {
-  std::vector<records::Summary> summaries;  // all, then the classes
+  std::vector<records::Summary>
+      summaries;  // all, then the classes; none if it was interrupted before the start
   bool cap_aborted = false;
   bool interrupted = false;
 };

@@ -81,7 +81,7 @@ class RunAgainstANullServer : public ::testing::Test {
     run.tool = "test";
     run.version = "0";
     outcome = run_replay(
-        options, reader, run, writer, stop, [](const std::string&) {}, [](uint64_t) {});
+        options, reader, run, writer, stop, [](const std::string&) {}, progress);
     return path;
   }
   Written sent(uint64_t count, int64_t gap_us = 200) { return read(send(trace_text(count, gap_us))); }
@@ -92,6 +92,7 @@ class RunAgainstANullServer : public ::testing::Test {
   std::optional<NullServer> server;
   RunOptions options;
   StopFlag stop;
+  std::function<void(uint64_t)> progress = [](uint64_t) {};
   RunOutcome outcome;
 };
 
@@ -278,17 +279,26 @@ TEST_F(RunAgainstANullServer, ATraceOutOfOrderIsSentInOrder) {
 
 TEST_F(RunAgainstANullServer, ASignalEndsItAndEverythingIsStillWritten) {
   serve();
-  std::thread later([this] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    stop.request(2);
-  });
+  progress = [this](uint64_t done) {
+    if (done > 100) stop.request(2);
+  };
   const Written written = sent(100'000);
-  later.join();
   EXPECT_EQ(written.end.interrupted, true);
   EXPECT_TRUE(outcome.interrupted);
   EXPECT_LT(written.all().planned, 100'000u);
   EXPECT_EQ(written.all().planned, written.results.size());
   EXPECT_GT(*written.end.unsent, 0u);
+}
+
+TEST_F(RunAgainstANullServer, ASignalBeforeTheStartLeavesNothingButTheEnd) {
+  serve();
+  stop.request(2);
+  records::Reader reader(folder.file("trace.jsonl", trace_text(5, 200)), {.stop = &stop});
+  records::Writer writer(Output::open(folder / "early.jsonl"), true);
+  outcome = run_replay(
+      options, reader, {}, writer, stop, [](const std::string&) {}, progress);
+  EXPECT_TRUE(outcome.interrupted);
+  EXPECT_TRUE(outcome.summaries.empty());
 }
 
 TEST_F(RunAgainstANullServer, SpeedScalesTheTimesAndKeepsThoseOfTheTrace) {

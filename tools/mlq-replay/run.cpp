@@ -330,6 +330,7 @@ ExitKind send_trace(RunArguments& a, Context& context) {
       a.options, trace, std::move(run), writer, context.stop(),
       [&context](const std::string& message) { context.note(message); },
       [&context](uint64_t done) { context.progress([done] { return fmt::format("{} requests", done); }); });
+  if (outcome.summaries.empty()) return ExitKind::done;  // interrupted before the start
   if (context.wants_summary()) print_summaries(context, outcome.summaries);
   const records::Summary& all = outcome.summaries.front();
   if (!all.valid) context.warn(fmt::format("the run is not valid: {}", all.why.value_or("")));
