@@ -17,6 +17,7 @@ namespace {
 constexpr size_t kReorder = 65'536;
 constexpr size_t kReorderBytes = size_t{64} << 20;
 constexpr size_t kArenaBytes = size_t{1} << 20;
+constexpr int64_t kLatestDue = int64_t{1} << 62;
 constexpr auto kFullSleep = std::chrono::milliseconds(1);
 
 size_t text_size(const records::Arrival& a) {
@@ -37,7 +38,9 @@ PlanReader::PlanReader(records::Reader& reader, const Template& requests, const 
 
 int64_t PlanReader::on_the_wall(int64_t t_ns) const {
   __extension__ using Wide = __int128;
-  return static_cast<int64_t>(Wide{t_ns} * options_.speed.den / options_.speed.num);
+  const Wide due = Wide{t_ns} * options_.speed.den / options_.speed.num;
+  if (due > kLatestDue) throw usage_error("--speed: at this pace the trace takes more than a hundred years");
+  return static_cast<int64_t>(due);
 }
 
 // The next arrival of the trace, whosever it is.
@@ -97,6 +100,7 @@ bool PlanReader::wait_for_room(const PlanRing& ring) {
   while (ring.full() || held_bytes_ > options_.buffer_bytes) {
     primed_.store(true, std::memory_order_release);
     if (stop_) return false;
+    arena_.reset();  // our own hold on it would keep a large one for ever
     std::this_thread::sleep_for(kFullSleep);
   }
   return !stop_;
