@@ -17,6 +17,7 @@ namespace {
 constexpr size_t kReorder = 65'536;
 constexpr size_t kReorderBytes = size_t{64} << 20;
 constexpr size_t kArenaBytes = size_t{1} << 20;
+constexpr int64_t kLatestDue = int64_t{1} << 62;  // beyond it, sums of times overflow
 constexpr auto kFullSleep = std::chrono::milliseconds(1);
 
 size_t text_size(const records::Arrival& a) {
@@ -37,7 +38,8 @@ PlanReader::PlanReader(records::Reader& reader, const Template& requests, const 
 
 int64_t PlanReader::on_the_wall(int64_t t_ns) const {
   __extension__ using Wide = __int128;
-  return static_cast<int64_t>(Wide{t_ns} * options_.speed.den / options_.speed.num);
+  const Wide due = Wide{t_ns} * options_.speed.den / options_.speed.num;
+  return static_cast<int64_t>(std::min(due, Wide{kLatestDue}));
 }
 
 // The next arrival of the trace, whosever it is.
@@ -74,6 +76,8 @@ Planned PlanReader::render(const Held& held) {
   planned.i = held.i;
   planned.t_ns = a.t_ns;
   planned.due_ns = on_the_wall(a.t_ns);
+  if (planned.due_ns == kLatestDue)
+    throw usage_error("--speed: at this pace the trace takes more than a hundred years");
   scratch_.clear();
   const RequestLine line = template_.render(a, held.i, scratch_);
   // One arena holds all three, so that it lives as long as each.
@@ -97,6 +101,7 @@ bool PlanReader::wait_for_room(const PlanRing& ring) {
   while (ring.full() || held_bytes_ > options_.buffer_bytes) {
     primed_.store(true, std::memory_order_release);
     if (stop_) return false;
+    arena_.reset();  // our own hold on it would keep a large one for ever
     std::this_thread::sleep_for(kFullSleep);
   }
   return !stop_;

@@ -44,7 +44,7 @@ std::vector<std::string> commands() {
       "printf '' | mlq-loadgen stat",
       "mlq-loadgen explain mmpp --rates 10/s,200/s --sojourn 30s,5s",
       "mlq-loadgen gen poisson --rate 500/s --count 200 " + marks +
-          " | mlq-replay run --dry-run --window 100ms --speed 2 --warmup 50ms --slo 'latency<=1s && p99<=1s' "
+          " | mlq-replay run --dry-run --window 100ms --speed 2 --slo 'latency<=1s && p99<=1s' "
           "| "
           "mlq-replay report --window-n 50",
       "cd \"$(mktemp -d)\"; mlq-replay serve --unix s --sse ttft=1ms,itl=1ms --error p=0.2,status=429 "
@@ -52,7 +52,8 @@ std::vector<std::string> commands() {
       "--rate "
       "500/s --count 100 " +
           marks +
-          " | mlq-replay run --url unix:s:/v1/chat/completions --itl full --timeout 200ms --shard 1/2; kill "
+          " | mlq-replay run --url unix:s:/v1/chat/completions --itl full --warmup 10ms --timeout 200ms "
+          "--shard 1/2; kill "
           "$server; wait $server; cat seen; rm -r \"$PWD\"",
   };
 }

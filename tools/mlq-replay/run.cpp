@@ -274,6 +274,17 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
+// Of any scheme that libcurl has for proxies. What is wrong is not shown, since it may hold a password.
+void check_proxy(std::string_view proxy) {
+  if (proxy.empty()) return;
+  const size_t scheme = proxy.find("://");
+  try {
+    http::parse_url("http://" + std::string(proxy.substr(scheme == proxy.npos ? 0 : scheme + 3)));
+  } catch (const Error&) {
+    throw usage_error("--proxy: it is no URL; write it as in http://127.0.0.1:3128");
+  }
+}
+
 // From what was typed to what is run.
 void complete(RunArguments& a, const Context& context) {
   replay::RunOptions& o = a.options;
@@ -281,6 +292,8 @@ void complete(RunArguments& a, const Context& context) {
   if (!a.url && !o.dry_run) throw usage_error("--url is missing; where are the requests to go?");
   o.client.url = a.url.value_or(http::parse_url("http://localhost/"));
   o.client.proxy = cli::reveal(a.proxy, environment);
+  check_proxy(o.client.proxy);
+  if (a.host.find_first_of(" \t\r\n") != a.host.npos) throw usage_error("--host: it must be one word");
   if (!a.host.empty()) o.client.headers.push_back("Host: " + a.host);
   for (const std::string& header : a.headers) {
     if (header.find(':') == header.npos || header.find_first_of("\r\n") != header.npos) {
