@@ -57,7 +57,7 @@ complete -c mlq-replay -n '__fish_seen_subcommand_from run' -l require-valid -d 
 complete -c mlq-replay -n '__fish_seen_subcommand_from run' -l buffer -x -d 'Rendered requests ahead of their time'
 complete -c mlq-replay -n '__fish_seen_subcommand_from run' -l record-buffer -x -d 'Results on their way to the output'
 complete -c mlq-replay -n '__fish_seen_subcommand_from run' -l shard -x -d 'Send part K, from 0, of N parts; auto asks the launcher for both, auto/N for K'
-complete -c mlq-replay -n '__fish_seen_subcommand_from run' -l start-at -x -d 'When t_ns = 0 is: 2026-01-02T03:04:05Z, +30s, or @FILE, which the first process makes'
+complete -c mlq-replay -n '__fish_seen_subcommand_from run' -l start-at -x -d 'When t_ns = 0 is: 2026-01-02T03:04:05Z, +30s, or @FILE, which the first process makes; under MPI, when all ranks have met'
 complete -c mlq-replay -n '__fish_seen_subcommand_from run' -l max-clock-error -x -d 'With N > 1 and a start by the clock, a wall clock known no better than this is an error; none: start all the same, as on one machine'
 complete -c mlq-replay -n '__fish_seen_subcommand_from run' -s o -l output -r -F -d 'Write to FILE; a name that ends in .zst is compressed'
 complete -c mlq-replay -n '__fish_seen_subcommand_from run' -l seed -x -d 'Seed of all randomness: a number of 64 bits, or any text'

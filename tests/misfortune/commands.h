@@ -15,12 +15,13 @@ struct Typical {
   std::string name;               // for the names of tests
   std::vector<std::string> argv;  // writes to standard output, reads standard input
   Reads reads = Reads::nothing;
-  bool endless = false;    // writes until it is stopped
-  int of_empty_input = 0;  // exit status
-  bool of_nothing = true;  // makes something of an empty input, even if it is an error
-  bool has_output = true;  // takes -o
-  bool has_end = true;     // its output is records, closed by `end`
-  std::string input = {};  // of Reads::results and lines: an input it accepts
+  bool endless = false;       // writes until it is stopped
+  int of_empty_input = 0;     // exit status
+  bool of_nothing = true;     // makes something of an empty input, even if it is an error
+  bool has_output = true;     // takes -o
+  bool keeps_output = false;  // -o is written also when a signal ends it early
+  bool has_end = true;        // its output is records, closed by `end`
+  std::string input = {};     // of Reads::results and lines: an input it accepts
   friend void PrintTo(const Typical& command, std::ostream* out) { *out << command.name; }
 };
 
@@ -64,7 +65,8 @@ inline std::vector<Typical> typical_commands() {
        .argv = {replay, "run", "--dry-run", "--speed", "1000", "--max-lag", "1h", "-"},
        .reads = Reads::trace,
        .of_empty_input = 3,
-       .of_nothing = false},
+       .of_nothing = false,
+       .keeps_output = true},
       {.name = "replay_merge",
        .argv = {replay, "merge", "-"},
        .reads = Reads::results,
