@@ -358,7 +358,9 @@ TEST(Server, OutlivesTheLackOfDescriptors) {
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
   Running server(echo);
-  SocketClient(server->port()).request("/");  // so that the server is at work
+  SocketClient first(server->port());  // so that the server is at work, with all descriptors that it needs
+  first.request("/");
+  ASSERT_EQ(first.answer().status, 200);
   // Room for the next client's socket, none for the server's end of it.
   rlimit tight = before;
   tight.rlim_cur = static_cast<rlim_t>(lowest_free_descriptor() + 1);
