@@ -175,7 +175,9 @@ struct Schema<Summary> {
           field<"little_ratio", &Summary::little_ratio>(
               "", "inflight_ns over the sum of the service times: 1 if all requests are accounted for."),
           field<"latency_over_service", &Summary::latency_over_service>(
-              "", "Mean latency over mean service time: what timing from the send would hide."),
+              "",
+              "Mean latency of the ok over mean service time of all answers: above 1, what timing from the "
+              "send would hide; fast errors raise it too."),
           field<"cpu_ns_per_request", &Summary::cpu_ns_per_request>("ns",
                                                                     "CPU time of the sender a request."),
           field<"lag_drift_ns_per_min", &Summary::lag_drift_ns_per_min>(

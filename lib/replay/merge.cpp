@@ -14,6 +14,9 @@
 namespace mlq::replay {
 namespace {
 
+// Parts that started further apart did not send the trace together.
+constexpr int64_t kMostStartSkew = 10'000'000;
+
 struct Shard {
   std::unique_ptr<RunStream> stream;
   std::string name;
@@ -283,6 +286,9 @@ class Merge {
     for (const records::LoadWindow& window : windows_) writer_.write(window);
     RunFacts facts = merge_facts(facts_);
     facts.missing_shards = facts.missing_shards || facts_missing_;
+    for (const ShardFacts& shown : outcome_.shards) {
+      facts.clock_error = facts.clock_error || shown.start_skew_ns.value_or(0) > kMostStartSkew;
+    }
     // Of the run, not of this program: what there is, is whole.
     if (was_interrupted_) end_.note = "a signal ended the run early";
     outcome_.summaries = summarise(accounts_, facts, slo());
