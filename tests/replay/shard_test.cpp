@@ -73,6 +73,14 @@ TEST_F(ShardOnAVirtualClock, SendsEveryRequestAtItsDueTime) {
   EXPECT_EQ(report.inflight_ns, 1000 * 300'000);
 }
 
+// With nothing in flight there is no answer to wake the sender either.
+TEST_F(ShardOnAVirtualClock, WhatFallsDueBetweenTwoLooksAtTheClockIsNotSleptOver) {
+  clock.let_looks_take(100);
+  run(constant_rate(10'000, 10'007), [](auto, int64_t) { return Reaction{.after_ns = 0}; });
+  ASSERT_EQ(sink.results.size(), 10'000u);
+  for (const records::Result& r : sink.results) ASSERT_LT(*r.lag_ns, 10'000);
+}
+
 TEST_F(ShardOnAVirtualClock, AStallIsInTheLatencyOfAllThatWereDueInIt) {
   // One second of stall in 20 s: P(latency > y) = (S - y) / T, so p99 = S - 0.01 T = 0.8 s.
   run(constant_rate(20'000, kMs), [](auto, int64_t send) {
