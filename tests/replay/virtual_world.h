@@ -1,5 +1,5 @@
-// A clock that moves when somebody waits and not by itself, an engine whose answers are computed, and a plan in memory: a
-// sending thread runs on them exactly, and in no time.
+// A clock that moves when somebody waits and not by itself, an engine whose answers are computed, and a plan
+// in memory: a sending thread runs on them exactly, and in no time.
 #pragma once
 
 #include <cstdint>
