@@ -332,7 +332,8 @@ int64_t Shard::State::next_wake(int64_t now_ns) {
   if (!sending) return std::min(wake, give_up_ns);
   const Planned* const next = plan.next();
   if (next == nullptr) return std::min(wake, now_ns + kStarvedSleep);
-  if (next->due_ns > now_ns) wake = std::min(wake, next->due_ns);  // else it waits for the cap
+  // What waits for the cap is woken by an answer; what fell due since send_due() looked must not sleep.
+  if (next->due_ns > now_ns || inflight < options.max_inflight) wake = std::min(wake, next->due_ns);
   return wake;
 }
 

@@ -73,6 +73,20 @@ TEST_F(ShardOnAVirtualClock, SendsEveryRequestAtItsDueTime) {
   EXPECT_EQ(report.inflight_ns, 1000 * 300'000);
 }
 
+// Pairs of requests whose second falls due sooner and sooner after the first, among the looks between the
+// send and the sleep. The next answer would wake the sender, 30 ms later.
+TEST_F(ShardOnAVirtualClock, WhatFallsDueBetweenTwoLooksAtTheClockIsNotSleptOver) {
+  clock.let_looks_take(100);
+  std::deque<Planned> plan;
+  for (int64_t pair = 0; pair < 60; ++pair) {
+    for (const int64_t after : {int64_t{0}, pair * 50})
+      plan.push_back(request(plan.size(), pair * 100 * kMs + after));
+  }
+  run(std::move(plan), [](auto, int64_t) { return Reaction{.after_ns = 30 * kMs}; });
+  ASSERT_EQ(sink.results.size(), 120u);
+  for (const records::Result& r : sink.results) EXPECT_LT(*r.lag_ns, 10'000) << r.i;
+}
+
 TEST_F(ShardOnAVirtualClock, AStallIsInTheLatencyOfAllThatWereDueInIt) {
   // One second of stall in 20 s: P(latency > y) = (S - y) / T, so p99 = S - 0.01 T = 0.8 s.
   run(constant_rate(20'000, kMs), [](auto, int64_t send) {

@@ -1,5 +1,5 @@
-// A clock that only moves when somebody waits, an engine whose answers are computed, and a plan in memory: a
-// sending thread runs on them exactly, and in no time.
+// A clock that moves when somebody waits and not by itself, an engine whose answers are computed, and a plan
+// in memory: a sending thread runs on them exactly, and in no time.
 #pragma once
 
 #include <cstdint>
@@ -18,11 +18,14 @@ namespace mlq::replay::test {
 
 class VirtualClock final : public Clock {
  public:
-  int64_t now_ns() const override { return now_; }
+  int64_t now_ns() const override { return now_ += look_ns_; }
   void advance_to(int64_t ns) { now_ = std::max(now_, ns); }
+  // From now on every look at the clock takes so long.
+  void let_looks_take(int64_t ns) { look_ns_ = ns; }
 
  private:
-  int64_t now_ = 0;
+  mutable int64_t now_ = 0;
+  int64_t look_ns_ = 0;
 };
 
 // What the simulated server does with one request.
