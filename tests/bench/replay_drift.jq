@@ -1,9 +1,9 @@
-# From the records of a run of $s seconds: whether all was sent, and how the lag of the last minute differs from
+# From the records of a run of $s seconds: whether all was sent, and how the lag of the last tenth differs from
 # that of the first.
 def median: sort | .[length / 2 | floor];
 reduce inputs as $r ({first: [], last: []};
   if $r.type == "result" and $r.send_ns then
-    if $r.due_ns < 60e9 then .first += [$r.lag_ns] elif $r.due_ns >= ($s - 60) * 1e9 then .last += [$r.lag_ns]
+    if $r.due_ns < $s * 1e8 then .first += [$r.lag_ns] elif $r.due_ns >= $s * 9e8 then .last += [$r.lag_ns]
     else . end
   elif $r.type == "summary" then .summary = $r else . end)
 | .summary as $sum

@@ -73,12 +73,18 @@ TEST_F(ShardOnAVirtualClock, SendsEveryRequestAtItsDueTime) {
   EXPECT_EQ(report.inflight_ns, 1000 * 300'000);
 }
 
-// With nothing in flight there is no answer to wake the sender either.
+// Pairs of requests whose second falls due sooner and sooner after the first, among the looks between the
+// send and the sleep. The next answer would wake the sender, 30 ms later.
 TEST_F(ShardOnAVirtualClock, WhatFallsDueBetweenTwoLooksAtTheClockIsNotSleptOver) {
   clock.let_looks_take(100);
-  run(constant_rate(10'000, 10'007), [](auto, int64_t) { return Reaction{.after_ns = 0}; });
-  ASSERT_EQ(sink.results.size(), 10'000u);
-  for (const records::Result& r : sink.results) ASSERT_LT(*r.lag_ns, 10'000);
+  std::deque<Planned> plan;
+  for (int64_t pair = 0; pair < 60; ++pair) {
+    for (const int64_t after : {int64_t{0}, pair * 50})
+      plan.push_back(request(plan.size(), pair * 100 * kMs + after));
+  }
+  run(std::move(plan), [](auto, int64_t) { return Reaction{.after_ns = 30 * kMs}; });
+  ASSERT_EQ(sink.results.size(), 120u);
+  for (const records::Result& r : sink.results) EXPECT_LT(*r.lag_ns, 10'000) << r.i;
 }
 
 TEST_F(ShardOnAVirtualClock, AStallIsInTheLatencyOfAllThatWereDueInIt) {
