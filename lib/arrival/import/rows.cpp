@@ -106,7 +106,7 @@ class RowStore::Merge {
     // Makes `bytes` of the run lie in the buffer; false at its end.
     bool have(size_t bytes) {
       if (held - begin >= bytes) return true;
-      std::memmove(buffer.data(), buffer.data() + begin, held - begin);
+      if (held > begin) std::memmove(buffer.data(), buffer.data() + begin, held - begin);
       held -= begin;
       begin = 0;
       const uint64_t room = std::max(bytes, kFileBuffer) - held;
