@@ -5,6 +5,7 @@
 
 #include "lib/records/arrival.h"
 #include "lib/records/load_schema.h"
+#include "lib/records/serve_schema.h"
 #include "lib/records/stream.h"
 #include "lib/records/trace.h"
 
@@ -25,11 +26,33 @@ TypeInfo describe() {
 
 const std::vector<TypeInfo>& registry() {
   static const std::vector<TypeInfo> types = {
-      describe<Run>(),          describe<End>(),       describe<Arrival>(),    describe<Bin>(),
-      describe<RatePoint>(),    describe<TraceStat>(), describe<Idc>(),        describe<Acf>(),
-      describe<Qq>(),           describe<Hist>(),      describe<Test>(),       describe<Verdict>(),
-      describe<Expected>(),     describe<Result>(),    describe<LoadWindow>(), describe<Summary>(),
+      describe<Run>(),
+      describe<End>(),
+      describe<Arrival>(),
+      describe<Bin>(),
+      describe<RatePoint>(),
+      describe<TraceStat>(),
+      describe<Idc>(),
+      describe<Acf>(),
+      describe<Qq>(),
+      describe<Hist>(),
+      describe<Test>(),
+      describe<Verdict>(),
+      describe<Expected>(),
+      describe<Result>(),
+      describe<LoadWindow>(),
+      describe<Summary>(),
       describe<OutcomeCount>(),
+      describe<Listen>(),
+      describe<ServedModel>(),
+      describe<Replica>(),
+      describe<KnobChange>(),
+      describe<ServeWindow>(),
+      describe<ServedBatch>(),
+      describe<ServedRequest>(),
+      describe<ControllerChange>(),
+      describe<ServeFault>(),
+      describe<Lost>(),
   };
   return types;
 }

@@ -25,7 +25,7 @@ TEST(ReplaySignal, EndsSendingAndEverythingIsWritten) {
   for (const int signal : {SIGINT, SIGTERM}) {
     Command c = sending();
     c.signals = {signal};
-    c.after_written = 3'000;
+    c.after_output = 3'000;
     const Result result = run(c);
     EXPECT_STATUS(result, 128 + signal);
     EXPECT_NE(result.out.find("\n{\"type\":\"summary\""), std::string::npos) << result.summary();
@@ -40,7 +40,7 @@ TEST(ReplaySignal, EndsSendingAndEverythingIsWritten) {
 TEST(ReplaySecond, SignalKillsARunThatCannotEnd) {
   Command c = sending({"--speed", "1000"});
   c.out = Command::Out::unread;
-  c.after_written = 1;
+  c.after_output = 60'000;  // the pipe holds little more
   c.when_asleep = true;
   c.signals = {SIGINT, SIGINT};
   const Result result = run(c);

@@ -111,9 +111,9 @@ TEST(Scheduler, AFullQueueRefusesWithATimeToComeBack) {
   SchedulerKnobs knobs = fixed(8);
   knobs.max_queue_rows = 3;
   Driver driver(knobs);
-  for (uint64_t t = 1; t <= 3; ++t) EXPECT_EQ(driver.arrive(0, t).refusal, Refusal::none);
+  for (uint64_t t = 1; t <= 3; ++t) EXPECT_EQ(driver.arrive(0, t).rejection, Rejection::none);
   const Verdict verdict = driver.arrive(0, 4);
-  EXPECT_EQ(verdict.refusal, Refusal::queue_full);
+  EXPECT_EQ(verdict.rejection, Rejection::queue_full);
   EXPECT_GT(verdict.retry_after_ns, 0);
 }
 
@@ -191,10 +191,10 @@ TEST(Scheduler, AdmissionRefusesWhatWouldFinishAfterItsDeadline) {
   const int64_t now = 1000 * kMs;
   driver.arrive(now, 1);
   driver.step(now);  // 1 row flies for 2 ms
-  EXPECT_EQ(driver.arrive(now, 2, now + kMs).refusal, Refusal::late);
-  EXPECT_EQ(driver.arrive(now, 3, now + 30 * kMs).refusal, Refusal::none);
+  EXPECT_EQ(driver.arrive(now, 2, now + kMs).rejection, Rejection::late);
+  EXPECT_EQ(driver.arrive(now, 3, now + 30 * kMs).rejection, Rejection::none);
   const Verdict verdict = driver.arrive(now, 4, now + 2 * kMs);
-  EXPECT_EQ(verdict.refusal, Refusal::late);
+  EXPECT_EQ(verdict.rejection, Rejection::late);
   EXPECT_GE(verdict.retry_after_ns, kMs);
 }
 
@@ -206,7 +206,7 @@ TEST(Scheduler, WithoutAnyReplicaNothingWaits) {
   driver.scheduler.remove_replica(1, 0);
   ASSERT_EQ(driver.step(1).sheds.size(), 1u);
   EXPECT_EQ(driver.actions.sheds[0].reason, ShedReason::no_replica);
-  EXPECT_EQ(driver.arrive(2, 3).refusal, Refusal::no_replica);
+  EXPECT_EQ(driver.arrive(2, 3).rejection, Rejection::no_replica);
 }
 
 TEST(Scheduler, RequeuedHalvesStayApartAndKeepTheirPlace) {

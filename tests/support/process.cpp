@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <pwd.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -202,7 +203,7 @@ class Running {
     if (sent_ == command_.signals.size()) return;
     const int signal = command_.signals[sent_];
     if (sent_ == 0) {
-      if (!catches(pid_, signal)) return;
+      if (!catches(pid_, signal) || output_bytes() < command_.after_output) return;
       if (command_.when_asleep && !asleep(pid_)) return;
       const auto written = proc_number(proc_file(pid_, "io"), "wchar:", 10);
       if (written >= 0 && static_cast<size_t>(written) < command_.after_written) return;
@@ -211,6 +212,12 @@ class Running {
     }
     ::kill(pid_, signal);
     ++sent_;
+  }
+
+  size_t output_bytes() const {
+    int waiting = 0;
+    if (out_) ::ioctl(out_.fd, FIONREAD, &waiting);
+    return result_.out.size() + static_cast<size_t>(waiting);
   }
 
   // Moves bytes for a moment.

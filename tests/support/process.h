@@ -43,6 +43,7 @@ struct Command {
   // taken.
   std::vector<int> signals = {};
   size_t after_written = 0;
+  size_t after_output = 0;  // nor before so many bytes have come out of its standard output, read or not
   bool when_asleep = false;
 
   // Run as the user "nobody" where the test runs as root, so that permissions mean something.

@@ -136,7 +136,7 @@ bool Scheduler::Impl::comes_late(int64_t now_ns, const Request& request, Verdict
   });
   const double late_ns = wait_ns + own_ns - slack_ns(now_ns, request.deadline_ns);
   if (late_ns <= 0) return false;
-  verdict = {.refusal = Refusal::late,
+  verdict = {.rejection = Rejection::late,
              .retry_after_ns = std::max(kLeastRetryNs, static_cast<int64_t>(late_ns))};
   return true;
 }
@@ -381,11 +381,11 @@ Verdict Scheduler::arrive(int64_t now_ns, const Request& request) {
   s.replicas.request_seen();
   s.rate.add(now_ns, request.rows);
   if (s.replicas.serving_count() == 0)
-    return {.refusal = Refusal::no_replica, .retry_after_ns = kRetryNoReplicaNs};
+    return {.rejection = Rejection::no_replica, .retry_after_ns = kRetryNoReplicaNs};
   // An empty queue takes any request: else one above the bound could never be served.
   if (s.queue.size() > 0 && (s.queue.rows() + request.rows > s.knobs.max_queue_rows ||
                              s.queue.bytes() + request.bytes > s.knobs.max_queue_bytes))
-    return {.refusal = Refusal::queue_full, .retry_after_ns = s.time_to_room(now_ns)};
+    return {.rejection = Rejection::queue_full, .retry_after_ns = s.time_to_room(now_ns)};
   Verdict verdict;
   if (request.deadline_ns != kNoDeadline && s.admitting() && s.comes_late(now_ns, request, verdict))
     return verdict;

@@ -25,14 +25,14 @@
 
 namespace mlq::serve {
 
-enum class Refusal : uint8_t {
+enum class Rejection : uint8_t {
   none,        // taken in
   queue_full,  // max_queue_rows or max_queue_bytes
   late,        // its predicted finish is after its deadline
   no_replica,  // no replica serves
 };
 struct Verdict {
-  Refusal refusal = Refusal::none;
+  Rejection rejection = Rejection::none;
   int64_t retry_after_ns = 0;  // when refused: after this long it may well be taken in
   bool alone = false;          // there were kMaxLiveKeys other keys: it goes alone
 };
