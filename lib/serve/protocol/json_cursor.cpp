@@ -96,6 +96,14 @@ std::string_view trim_blanks(std::string_view text) {
   return text;
 }
 
+void append_without_blanks(std::string_view json, std::string& out) {
+  for (size_t k = 0; k < json.size();) {
+    const size_t length = json[k] == '"' ? string_length(json.substr(k), JsonRules::liberal) : 1;
+    if (!is_blank(json[k])) out.append(json.substr(k, length));
+    k += length;
+  }
+}
+
 size_t number_length(std::string_view text) {
   const auto at = [&](size_t k) { return k < text.size() ? text[k] : '\0'; };
   size_t k = at(0) == '-' ? 1 : 0;

@@ -22,6 +22,8 @@ struct JsonError {
 
 inline bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 std::string_view trim_blanks(std::string_view text);
+// `json` is valid, or a part of valid JSON text that cuts no string.
+void append_without_blanks(std::string_view json, std::string& out);
 // Strict and complete: a minus, an integer part, a fraction, an exponent. Returns the length of the number
 // that `text` begins with; 0 if it begins with none.
 size_t number_length(std::string_view text);

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -49,7 +50,7 @@ class LatencyModel {
   void restore(const LatencyState& state);
 
   // The grid.
-  static constexpr size_t kSizes = 41;
+  static constexpr size_t kSizes = 37;
   static uint32_t grid_size(size_t k);   // k < kSizes
   static size_t nearest(uint32_t rows);  // the k whose size is nearest in ratio
   static constexpr size_t kWindow = 512;

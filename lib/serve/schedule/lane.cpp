@@ -1,0 +1,96 @@
+#include "lib/serve/schedule/lane.h"
+
+#include <algorithm>
+
+namespace mlq::serve {
+namespace {
+
+constexpr double kOverdueFactor = 4, kOverdueNs = 100e6;
+constexpr double kNewsFactor = 1.5;
+
+}  // namespace
+
+uint32_t Lane::slots(const SchedulerKnobs& knobs) const {
+  return knobs.concurrency_mode == ConcurrencyMode::gradient ? gradient_.limit() : knobs.concurrency;
+}
+
+uint32_t Lane::free_slots(const SchedulerKnobs& knobs) const {
+  const uint32_t all = slots(knobs);
+  return all - std::min(all, static_cast<uint32_t>(flights_.size()));
+}
+
+std::optional<Flight> Lane::land(uint64_t batch) {
+  const auto found = std::find_if(flights_.begin(), flights_.end(),
+                                  [&](const Flight& flight) { return flight.batch == batch; });
+  if (found == flights_.end()) return std::nullopt;
+  const Flight flight = *found;
+  flights_.erase(found);
+  return flight;
+}
+
+uint32_t Lane::target(const SchedulerKnobs& knobs, double budget_ns) const {
+  return controller_->target(view(knobs, budget_ns));
+}
+
+uint32_t Lane::next_size(const SchedulerKnobs& knobs, double budget_ns, uint64_t queued) {
+  return controller_->next(view(knobs, budget_ns), queued);
+}
+
+void Lane::observe(const SchedulerKnobs& knobs, double budget_ns, const Flight& flight, double latency_ns) {
+  if (flight.predicted_ns > 0) over_.add(latency_ns > flight.predicted_ns);
+  const bool drift = model_.observe(flight.rows, latency_ns);
+  gradient_.observe(flight.rows, latency_ns, flights_.size() + 1);
+  controller_->observe(view(knobs, budget_ns),
+                       {.rows = flight.rows, .latency_ns = latency_ns, .full = flight.full, .drift = drift});
+}
+
+double Lane::bound_ns(double rows, const SchedulerKnobs& knobs, double budget_ns) const {
+  return infeasible(view(knobs, budget_ns)) ? model_.mean_ns(rows)
+                                            : model_.quantile_ns(rows, knobs.slo_quantile);
+}
+
+double Lane::remaining_ns(int64_t now_ns, const SchedulerKnobs& knobs) const {
+  double sum = 0;
+  for (const Flight& flight : flights_)
+    sum += std::max(0.0, model_.mean_ns(flight.rows) - static_cast<double>(now_ns - flight.sent_ns));
+  return sum / slots(knobs);
+}
+
+double Lane::remaining_rows(int64_t now_ns) const {
+  double sum = 0;
+  for (const Flight& flight : flights_) {
+    const double mean_ns = model_.mean_ns(flight.rows);
+    if (mean_ns > 0)
+      sum += flight.rows * std::max(0.0, 1 - static_cast<double>(now_ns - flight.sent_ns) / mean_ns);
+  }
+  return sum;
+}
+
+double Lane::capacity(int64_t now_ns, const SchedulerKnobs& knobs, double budget_ns) const {
+  if (model_.empty()) return 0;
+  for (const Flight& flight : flights_) {
+    const double late_ns = static_cast<double>(now_ns - flight.sent_ns);
+    if (late_ns > kOverdueNs && late_ns > kOverdueFactor * model_.mean_ns(flight.rows)) return 0;
+  }
+  return slots(knobs) * model_.rows_per_ns(target(knobs, budget_ns));
+}
+
+uint32_t Lane::rows_in_flight() const {
+  uint32_t rows = 0;
+  for (const Flight& flight : flights_) rows += flight.rows;
+  return rows;
+}
+
+Lane::News Lane::take_news(const SchedulerKnobs& knobs, double budget_ns) {
+  News news;
+  const bool now_infeasible = infeasible(view(knobs, budget_ns));
+  news.infeasible = now_infeasible && !was_infeasible_;
+  was_infeasible_ = now_infeasible;
+  const uint32_t rows = target(knobs, budget_ns);
+  news.grew = rows >= kNewsFactor * told_target_;
+  news.shrank = kNewsFactor * rows <= told_target_;
+  if (news.grew || news.shrank) told_target_ = rows;
+  return news;
+}
+
+}  // namespace mlq::serve
