@@ -7,15 +7,15 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <utility>
+
+#include "lib/http/body.h"
 
 namespace mlq::http {
 namespace {
 
 constexpr size_t kPiece = 64 * 1024;          // of a body that comes from a source
 constexpr size_t kReadAhead = 64 * 1024;      // of what a client sends while its answer is due
-constexpr size_t kKeptBytes = 64 * 1024;      // buffers larger than this are given back
 constexpr size_t kBurst = size_t{1} << 20;    // then other connections have their turn
 constexpr size_t kCopied = 2 * 1024;          // a body up to this size is copied behind its head
 constexpr size_t kVectors = 64;               // pieces that are handed to the kernel at a time
@@ -23,18 +23,8 @@ constexpr int64_t kLingerNs = 1'000'000'000;  // for the client to take the answ
 constexpr int64_t kSecondNs = 1'000'000'000;
 constexpr int64_t kBodyGraceNs = 5 * kSecondNs;
 
-void append_number(std::string& out, uint64_t value, int base = 10) {
-  char digits[24];
-  out.append(digits, std::to_chars(digits, digits + sizeof digits, value, base).ptr);
-}
-
 // 204 and 304 have no body, and say nothing of its length.
 bool has_no_body(int status) { return status == 204 || status == 304 || status < 200; }
-
-void give_back_if_large(std::string& buffer) {
-  buffer.clear();
-  if (buffer.capacity() > kKeptBytes + kBodyPadding) buffer = std::string();
-}
 
 bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK; }
 
@@ -46,16 +36,13 @@ int64_t duration_of(uint64_t bytes, uint64_t rate) {
 }  // namespace
 
 Connection::Connection(std::shared_ptr<ServerState> server, int fd)
-    : server_(std::move(server)), loop_(server_->loop), fd_(fd) {}
+    : server_(std::move(server)), loop_(server_->loop), fd_(fd), since_ns_(Reactor::now_ns()) {}
 
 Connection::~Connection() {
   if (state_ != State::closed) ::close(fd_);
 }
 
-void Connection::begin() {
-  since_ns_ = Reactor::now_ns();
-  loop_.watch(fd_, *this);
-}
+void Connection::begin() { loop_.watch(fd_, *this); }
 
 void Connection::turn_away() {
   begin();
@@ -270,29 +257,17 @@ void Connection::serve_body(std::string_view& bytes) {
     const std::string_view piece = bytes.substr(0, body_left_);
     bytes.remove_prefix(piece.size());
     body_left_ -= piece.size();
-    append_body(piece);
+    append_padded(request_.body, piece, head_.form == BodyForm::length ? head_.length : UINT64_MAX);
     if (body_left_ == 0) dispatch();
     return;
   }
   for (std::string_view piece; !(piece = chunks_.next(bytes)).empty();) {
     if (chunks_.left() + request_.body.size() + piece.size() > options().max_body_bytes)
       return refuse(413, "the body is too long");
-    append_body(piece);
+    append_padded(request_.body, piece, UINT64_MAX);
   }
   if (chunks_.failed()) return refuse(400, "a chunk of the body is malformed");
   if (chunks_.done()) dispatch();
-}
-
-// Memory grows with what has come, not with what was announced.
-void Connection::append_body(std::string_view piece) {
-  std::string& body = request_.body;
-  const size_t size = body.size() + piece.size();
-  if (size + kBodyPadding > body.capacity()) {
-    const uint64_t expected = head_.form == BodyForm::length ? head_.length : UINT64_MAX;
-    const size_t ahead = body.empty() && expected == UINT64_MAX ? size : 2 * size;
-    body.reserve(std::min<uint64_t>(ahead, expected) + kBodyPadding);
-  }
-  body.append(piece);
 }
 
 void Connection::dispatch() {

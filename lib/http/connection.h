@@ -71,7 +71,6 @@ class Connection final : public Watcher, public std::enable_shared_from_this<Con
   size_t serve(std::string_view bytes);
   bool serve_head(std::string_view& bytes);
   void serve_body(std::string_view& bytes);
-  void append_body(std::string_view piece);
   void begin_body(std::string_view text, std::string_view rest);
   void dispatch();
   void refuse(int status, std::string_view fault, std::string_view headers = {});

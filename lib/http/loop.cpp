@@ -124,10 +124,10 @@ void Loop::add(Part& part) { parts_.push_back(&part); }
 
 void Loop::remove(Part& part) { std::erase(parts_, &part); }
 
-void Loop::watch(int fd, Watcher& watcher) {
+void Loop::watch(int fd, Watcher& watcher, bool writing) {
   const auto at = static_cast<size_t>(fd);
   if (at >= watchers_.size()) watchers_.resize(std::max(at + 1, 2 * watchers_.size()));
-  poller_.watch(fd, kReading, false);
+  poller_.watch(fd, writing ? kReading | EPOLLOUT : kReading, false);
   watchers_[at] = &watcher;
 }
 

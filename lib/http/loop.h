@@ -56,7 +56,7 @@ class Loop {
 
   // From here on the watcher is told when the socket can be read or has ended; and with watch_writing() each
   // time that it can be written again. Closing the socket ends that, but unwatch() must come before.
-  void watch(int fd, Watcher& watcher);
+  void watch(int fd, Watcher& watcher, bool writing = false);
   void watch_writing(int fd);
   void unwatch(int fd);
 

@@ -68,11 +68,18 @@ class Server::Impl final : public Part, public Watcher, public std::enable_share
   const std::string& url() const { return url_; }
   const ServerCounters& counters() const { return state_->counters; }
 
+  // A handler may call it: connections, which may have something to be read, have to wait for their turn.
+  void stop_accepting() {
+    close_listener();
+    state_->closing = true;
+    state_->loop.post([self = weak_from_this()] {
+      if (const auto server = self.lock()) server->end_idle();
+    });
+  }
   void begin_stop() override {
     close_listener();
     state_->closing = true;
-    const auto all = open_;
-    for (const auto& connection : all) connection->end_if_idle();
+    end_idle();
   }
   bool busy() const override { return !open_.empty(); }
   void end_now() override {
@@ -91,6 +98,7 @@ class Server::Impl final : public Part, public Watcher, public std::enable_share
   void closed(Connection& connection);
   void look_at_clock();
   void close_listener();
+  void end_idle();
   const ServerOptions& options() const { return state_->options; }
 
   std::shared_ptr<ServerState> state_;
@@ -185,6 +193,11 @@ void Server::Impl::taken(int fd) {
     connection->begin();
 }
 
+void Server::Impl::end_idle() {
+  const auto all = open_;
+  for (const auto& connection : all) connection->end_if_idle();
+}
+
 void Server::Impl::closed(Connection& connection) {
   open_.erase(connection.shared_from_this());
   state_->counters.open = open_.size();
@@ -222,7 +235,7 @@ Server::~Server() = default;
 
 uint16_t Server::port() const { return impl_->port(); }
 std::string Server::url() const { return impl_->url(); }
-void Server::stop_accepting() { impl_->begin_stop(); }
+void Server::stop_accepting() { impl_->stop_accepting(); }
 ServerCounters Server::counters() const { return impl_->counters(); }
 
 }  // namespace mlq::http
