@@ -21,7 +21,6 @@ constexpr size_t kCopied = 2 * 1024;          // a body up to this size is copie
 constexpr size_t kVectors = 64;               // pieces that are handed to the kernel at a time
 constexpr int64_t kLingerNs = 1'000'000'000;  // for the client to take the answer and close
 constexpr int64_t kSecondNs = 1'000'000'000;
-constexpr int64_t kBodyGraceNs = 5 * kSecondNs;
 
 // 204 and 304 have no body, and say nothing of its length.
 bool has_no_body(int status) { return status == 204 || status == 304 || status < 200; }
@@ -90,7 +89,8 @@ void Connection::look_at_clock(int64_t now_ns) {
   } else if (state_ == State::reading && in_body_) {
     const uint64_t rate = options().min_body_rate;
     const uint64_t bytes = head_.form == BodyForm::length ? head_.length : request_.body.size();
-    if (rate > 0 && over(kBodyGraceNs + duration_of(bytes, rate))) refuse(408, "the body came too slowly");
+    if (rate > 0 && over(options().body_grace_ns + duration_of(bytes, rate)))
+      refuse(408, "the body came too slowly");
   } else if (state_ == State::reading && !in_.empty()) {
     if (over(options().header_timeout_ns)) refuse(408, "the head came too slowly");
   } else if (state_ == State::reading && over(options().idle_timeout_ns)) {

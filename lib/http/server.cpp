@@ -41,7 +41,7 @@ bool is_stale_socket(const std::string& path, const Address& address) {
 int64_t step_of(const ServerOptions& options) {
   int64_t least = INT64_MAX;
   for (const int64_t timeout : {options.header_timeout_ns, options.idle_timeout_ns, options.send_timeout_ns,
-                                options.min_body_rate > 0 ? int64_t{5'000'000'000} : 0})
+                                options.min_body_rate > 0 ? options.body_grace_ns : 0})
     if (timeout > 0) least = std::min(least, timeout);
   return least == INT64_MAX ? 0 : std::clamp<int64_t>(least / 10, 1'000'000, 1'000'000'000);
 }

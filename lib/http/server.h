@@ -127,8 +127,9 @@ struct ServerOptions {
   uint32_t max_connections = 0;
   int64_t header_timeout_ns = 0;  // from a request's first byte to the end of its head, else 408; 0: none
   int64_t idle_timeout_ns = 0;    // between requests, then the connection is closed; 0: none
-  uint64_t min_body_rate =
-      0;  // bytes a second: a body may take 5 s + its bytes / this, else 408; 0: any time
+  // Bytes a second: a body may take body_grace_ns + its bytes / this, else 408; 0: any time.
+  uint64_t min_body_rate = 0;
+  int64_t body_grace_ns = 5'000'000'000;
   int64_t send_timeout_ns = 0;  // a client that takes nothing for so long is reset; 0: none
 
   uint64_t read_rate = 0;   // bytes a second that are read of a connection; 0: as they come
