@@ -15,7 +15,7 @@ int main(int argc, char** argv) {
       "batches "
       "that keep a latency objective (Clipper, NSDI'17), and splits the replies exactly. It speaks the Open "
       "Inference Protocol v2 (JSON and binary tensors), KServe v1 and plain JSON routes.";
-  program.root.commands = {tools::run_command()};
+  program.root.commands = {tools::run_command(), tools::check_command()};
   program.root.examples = {
       {"mlq-serve run --model digits=http://127.0.0.1:8001 --slo 'p99<=20ms' --for 1s",
        "before a model server on port 8001"},

@@ -86,6 +86,10 @@ void add_life(cli::Command& command, serve::GatewayOptions& o) {
            .shown_default("30s"),
        cli::value_option("for", "TIME", "Serve so long, drain, and end with status 0.", o.for_ns,
                          parse_duration),
+       cli::text("state-dir", "DIR",
+                 "Remember knobs that were set, replicas that were added and what was learnt of latencies.",
+                 o.state_dir)
+           .directory(),
        cli::flag("full-headers", "Answers say rows of the batch, time in the queue and replica.",
                  o.full_headers)});
 }
@@ -116,10 +120,9 @@ ExitKind serve_models(RunArguments& a, Context& context) {
   complete(a, context);
   records::Writer writer = cli::open_writer(context);
   context.keep_output();
-  serve::Gateway gateway(a.options);
+  serve::Gateway gateway(a.options, [&context](const std::string& message) { context.warn(message); });
   const serve::GatewayOutcome outcome =
-      gateway.run(cli::run_record(context), writer, context.stop(), &context.hangup(),
-                  [&context](const std::string& message) { context.warn(message); });
+      gateway.run(cli::run_record(context), writer, context.stop(), &context.hangup());
   if (context.wants_summary())
     context.print(
         fmt::format("{}, {} of them good\n", format_count(outcome.requests, "request"), outcome.good));

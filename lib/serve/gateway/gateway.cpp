@@ -59,8 +59,12 @@ ListenAddress parse_listen_address(std::string_view text) {
   return address;
 }
 
-Gateway::Gateway(GatewayOptions options)
-    : options_(std::move(options)), ids_(make_ids(options_.id_keys)), start_ns_(http::Reactor::now_ns()) {
+Gateway::Gateway(GatewayOptions options, std::function<void(const std::string&)> notice)
+    : options_(std::move(options)),
+      notice_(std::move(notice)),
+      ids_(make_ids(options_.id_keys)),
+      start_ns_(http::Reactor::now_ns()) {
+  if (!options_.state_dir.empty()) state_ = std::make_unique<State>(options_.state_dir, notice_);
   for (uint32_t k = 0; k < options_.threads; ++k) {
     reactors_.push_back(std::make_unique<http::Reactor>());
     fronts_.push_back(std::make_unique<Front>(*this, *reactors_[k], k));
@@ -200,22 +204,64 @@ ServedModel* Gateway::model(std::string_view name) {
   return at == models_.end() ? nullptr : at->second.get();
 }
 
+// The configuration, and what was set at run time before the last start.
 void Gateway::add_model(const ModelConfig& config) {
-  const auto last = last_gen_.find(config.name);
-  const uint64_t gen = last == last_gen_.end() ? 1 : last->second + 1;
-  models_.emplace(config.name, std::make_unique<ServedModel>(*this, config, knob_values(config), gen,
-                                                             options_.seed, options_.full_headers));
+  std::vector<KnobValue> values = knob_values(config);
+  uint64_t gen = 1;
+  if (const auto last = last_gen_.find(config.name); last != last_gen_.end()) gen = last->second + 1;
+  const SavedModel* saved = nullptr;
+  if (state_) {
+    const auto at = state_->saved().find(config.name);
+    if (at != state_->saved().end()) saved = &at->second;
+  }
+  if (saved != nullptr) {
+    gen = std::max(gen, saved->gen + 1);
+    std::vector<KnobValue> with = values;
+    const auto rows = model_knob_rows().rows();
+    for (size_t k = 0; k < rows.size(); ++k)
+      if (const auto set = saved->knobs.find(rows[k].name); set != saved->knobs.end()) with[k] = set->second;
+    if (const auto refusal = model_knob_rows().check(with))
+      notice_(
+          fmt::format("{}: the knobs that were kept do not fit any more: {}", config.name, refusal->message));
+    else
+      values = std::move(with);
+  }
+  const auto added =
+      models_.emplace(config.name, std::make_unique<ServedModel>(*this, config, std::move(values), gen,
+                                                                 options_.seed, options_.full_headers));
+  if (saved != nullptr) added.first->second->recall(saved->added, saved->latency);
 }
 
 void Gateway::remove_model(const std::string& name) {
   const auto at = models_.find(name);
   last_gen_[name] = at->second->gen();
+  good_ += at->second->stats().good();
   for (uint32_t k = 0; k < fronts_.size(); ++k)
     on_front(k, [front = fronts_[k].get(), name] { front->withdraw(name); });
   models_.erase(at);
+  if (state_) state_->forget(name);
 }
 
-void Gateway::keep_knobs(std::string_view, const std::vector<KnobValue>&) {}
+void Gateway::keep_knobs(std::string_view name, const std::vector<KnobValue>& values) {
+  if (!state_) return;
+  const ServedModel& served = *model(name);
+  const std::vector<KnobValue> configured = knob_values(served.config());
+  const auto rows = model_knob_rows().rows();
+  std::map<std::string, KnobValue> set;
+  for (size_t k = 0; k < values.size(); ++k)
+    if (values[k] != configured[k]) set.emplace(rows[k].name, values[k]);
+  state_->keep_knobs(name, served.gen() + 1, set);
+}
+
+void Gateway::keep_replicas(ServedModel& served) {
+  if (state_) state_->keep_replicas(served.name(), served.added_replicas());
+}
+
+void Gateway::take_snapshot() {
+  if (!state_) return;
+  for (const auto& [name, served] : models_) state_->set_latency(name, served->latency_states());
+  state_->snapshot();
+}
 
 bool Gateway::take_memory(uint64_t bytes) {
   if (memory_used_ + bytes > options_.memory_bytes) return false;
@@ -273,11 +319,9 @@ std::string Gateway::reload() {
 // --------------------------------------------------------------------------------------------------------
 
 GatewayOutcome Gateway::run(records::Run run, records::Writer& writer, const StopFlag& stop,
-                            std::atomic<bool>* reload,
-                            const std::function<void(const std::string&)>& notice) {
+                            std::atomic<bool>* reload) {
   stop_ = &stop;
   reload_ = reload;
-  notice_ = &notice;
   run.url = servers_.front()->url();
   run.start_unix_ns = unix_now_ns();
   writer.run(run);
@@ -316,6 +360,7 @@ GatewayOutcome Gateway::run(records::Run run, records::Writer& writer, const Sto
     served->emit_window(next_window_ns_ - kWindowNs - start_ns_,
                         std::max<int64_t>(now - (next_window_ns_ - kWindowNs), 1));
   emitter_->stop();
+  take_snapshot();
   for (const std::exception_ptr& failure : failures)
     if (failure) std::rethrow_exception(failure);
   if (emitter_->failure()) std::rethrow_exception(emitter_->failure());
@@ -347,7 +392,7 @@ void Gateway::tick() {
   if (emitter_->reader_gone() && !draining_) begin_drain(true);
   if (reload_ != nullptr && reload_->exchange(false)) {
     if (const std::string why = reload(); !why.empty()) {
-      (*notice_)(fmt::format("the configuration stays as it was: {}", why));
+      notice_(fmt::format("the configuration stays as it was: {}", why));
       emitter_->emit(records::ServeFault{now - start_ns_, std::nullopt, std::nullopt, "reload", why});
     }
   }

@@ -19,6 +19,7 @@
 #include "lib/serve/gateway/emitter.h"
 #include "lib/serve/gateway/front.h"
 #include "lib/serve/gateway/served_model.h"
+#include "lib/serve/gateway/state.h"
 
 namespace mlq::serve {
 
@@ -49,7 +50,8 @@ struct GatewayOptions {
   EmitChoice emit;
   int64_t grace_ns = 0;
   int64_t drain_timeout_ns = 30'000'000'000;
-  int64_t for_ns = 0;  // 0: until a signal or an admin's drain
+  int64_t for_ns = 0;     // 0: until a signal or an admin's drain
+  std::string state_dir;  // empty: nothing is remembered
   bool full_headers = false;
   uint64_t seed = 1;
   std::optional<std::pair<uint64_t, uint64_t>> id_keys;  // of request ids; none: they are drawn
@@ -66,15 +68,16 @@ struct GatewayOutcome {
 // One call of run(). Listens first, so that an address that is taken is known before anything is written.
 class Gateway : public ModelHost, public FrontHost {
  public:
-  // An environment Error if an address cannot be listened on.
-  explicit Gateway(GatewayOptions options);
+  // An environment Error if an address cannot be listened on, or the state
+  // folder is in use; an input Error if that is damaged. `notice` is told what a user should know.
+  Gateway(GatewayOptions options, std::function<void(const std::string&)> notice);
   ~Gateway() override;
 
   // Writes run (with the address of the data listener in url) and the records, and end at the end. `stop`:
   // drain and come back; `reload`: set by SIGHUP, taken back here. Throws what stopped the records, after
   // the drain.
   GatewayOutcome run(records::Run run, records::Writer& writer, const StopFlag& stop,
-                     std::atomic<bool>* reload, const std::function<void(const std::string&)>& notice);
+                     std::atomic<bool>* reload);
 
  private:
   // ModelHost
@@ -110,6 +113,8 @@ class Gateway : public ModelHost, public FrontHost {
   ServedModel* model(std::string_view name);
   void add_model(const ModelConfig& config);
   void remove_model(const std::string& name);
+  void keep_replicas(ServedModel& model);
+  void take_snapshot();
   // Empty, or why nothing was changed.
   std::string reload();
 
@@ -120,7 +125,9 @@ class Gateway : public ModelHost, public FrontHost {
   std::string metrics() const;
 
   GatewayOptions options_;
+  const std::function<void(const std::string&)> notice_;
   RequestIds ids_;
+  std::unique_ptr<State> state_;
   int64_t start_ns_ = 0;
   std::vector<std::unique_ptr<http::Reactor>> reactors_;
   std::vector<std::unique_ptr<Front>> fronts_;
@@ -141,7 +148,6 @@ class Gateway : public ModelHost, public FrontHost {
   uint64_t lost_ = 0;
   const StopFlag* stop_ = nullptr;
   std::atomic<bool>* reload_ = nullptr;
-  const std::function<void(const std::string&)>* notice_ = nullptr;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

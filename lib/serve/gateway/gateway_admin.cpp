@@ -45,6 +45,20 @@ bool Gateway::admin_route(const http::Request& request, const std::string& path,
     Admin::send(reply, why.empty() ? done() : admin_error(422, why));
     return true;
   }
+  if (path == "/admin/v1/snapshot" && request.method == "POST") {
+    AdminAnswer answer = done();
+    if (!state_) {
+      answer = admin_error(409, "there is no --state-dir");
+    } else {
+      try {
+        take_snapshot();
+      } catch (const Error& failed) {
+        answer = admin_error(507, failed.what());
+      }
+    }
+    Admin::send(reply, answer);
+    return true;
+  }
   if (!path.starts_with(kModels)) return false;
   const std::string_view rest = std::string_view(path).substr(kModels.size());
   const std::string_view name = rest.substr(0, rest.find('/'));
@@ -68,7 +82,6 @@ AdminAnswer Gateway::model_write(const http::Request& request, std::string_view 
     if (served->calls() > 0)
       return admin_error(
           409, fmt::format("{} requests are under way; send them elsewhere first", served->calls()));
-    good_ += served->stats().good();
     remove_model(std::string(name));
     return done();
   }
@@ -106,13 +119,25 @@ AdminAnswer Gateway::replica_write(const http::Request& request, ServedModel& se
     }
     if (served.replica_of(url->text)) return admin_error(409, "that URL is a replica already");
     const ReplicaId added = served.add_replica(std::string(url->text), false);
+    try {
+      keep_replicas(served);
+    } catch (const Error& failed) {
+      served.remove_replica(added);
+      return admin_error(507, failed.what());
+    }
     return {201, fmt::format("{{\"replica\":{}}}", added), {}};
   }
   const AdminAnswer missing = admin_error(404, fmt::format("there is no replica \"{}\"", number));
   if (!is_number) return missing;
   if (request.method == "DELETE" && verb.empty()) {
     if (served.replica_busy(id)) return admin_error(409, "batches are in flight there; drain it first");
-    return served.remove_replica(id) ? done() : missing;
+    if (!served.remove_replica(id)) return missing;
+    try {
+      keep_replicas(served);
+    } catch (const Error& failed) {
+      return admin_error(507, failed.what());
+    }
+    return done();
   }
   if (request.method == "POST" && (verb == "/drain" || verb == "/undrain"))
     return served.drain_replica(id, verb == "/drain") ? done() : missing;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -87,6 +88,10 @@ class ServedModel : public AdminModel {
   bool drain_replica(ReplicaId id, bool drain);
   bool replica_busy(ReplicaId id) const;
   std::optional<ReplicaId> replica_of(std::string_view url) const;
+  // What is kept over a restart: replicas beside those of the configuration, latencies by URL.
+  std::vector<std::string> added_replicas() const;
+  std::map<std::string, LatencyState> latency_states() const;
+  void recall(const std::vector<std::string>& added, const std::map<std::string, LatencyState>& latency);
   // The parts of a new configuration that can change while it runs; replicas are added and removed.
   void reconfigure(const ModelConfig& config);
 

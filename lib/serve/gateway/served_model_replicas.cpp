@@ -242,6 +242,28 @@ void ServedModel::publish() {
   host_.publish(std::move(face));
 }
 
+std::vector<std::string> ServedModel::added_replicas() const {
+  std::vector<std::string> out;
+  for (const auto& link : links_)
+    if (std::ranges::find(config_.replicas, link->url) == config_.replicas.end()) out.push_back(link->url);
+  return out;
+}
+
+std::map<std::string, LatencyState> ServedModel::latency_states() const {
+  std::map<std::string, LatencyState> out;
+  for (const auto& link : links_) out.emplace(link->url, scheduler_.latency_state(link->id));
+  return out;
+}
+
+void ServedModel::recall(const std::vector<std::string>& added,
+                         const std::map<std::string, LatencyState>& latency) {
+  for (const std::string& url : added)
+    if (!replica_of(url)) add_replica(url, false);
+  for (const auto& link : links_)
+    if (const auto known = latency.find(link->url); known != latency.end() && known->second.largest_rows > 0)
+      scheduler_.restore_latency(link->id, known->second);
+}
+
 void ServedModel::reconfigure(const ModelConfig& config) {
   for (const std::string& url : config_.replicas) {
     const bool stays = std::ranges::find(config.replicas, url) != config.replicas.end();

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "lib/serve/protocol/tensor_numbers.h"
+
 namespace mlq::serve {
 namespace {
 
@@ -21,7 +23,7 @@ class Walk {
     total_ = element_count(shape_.all()).value_or(0);
     out_ = {};
     commas_.clear();
-    if (peek() != '[') return JsonError{at_, "an array is missing here"};
+    if (!text_.starts_with('[')) return JsonError{0, "an array is missing here"};
     ++at_;
     const bool nested = peek() == '[' && shape_.rank > 1;
     out_.form = nested ? Form::nested : Form::flat;
@@ -165,6 +167,10 @@ std::optional<JsonError> scan_tensor_text_plainly(std::string_view text, const S
 std::optional<JsonError> scan_tensor_text(std::string_view text, const Shape& shape, ElementKind kind,
                                           JsonRules rules, std::span<const uint64_t> cuts, TensorText& out,
                                           std::vector<size_t>& commas) {
+  const bool numbers = kind == ElementKind::number || kind == ElementKind::integer;
+  if (numbers && scan_numbers(text, shape, kind == ElementKind::integer, cuts, out, commas))
+    return std::nullopt;
+  // Everything else, and everything that is wrong: the walk finds out what and where.
   return scan_tensor_text_plainly(text, shape, kind, rules, cuts, out, commas);
 }
 
