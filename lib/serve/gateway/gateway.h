@@ -73,6 +73,9 @@ class Gateway : public ModelHost, public FrontHost {
   Gateway(GatewayOptions options, std::function<void(const std::string&)> notice);
   ~Gateway() override;
 
+  std::string url() const { return servers_.front()->url(); }
+  std::string admin_url() const { return admin_server_ ? admin_server_->url() : std::string(); }
+
   // Writes run (with the address of the data listener in url) and the records, and end at the end. `stop`:
   // drain and come back; `reload`: set by SIGHUP, taken back here. Throws what stopped the records, after
   // the drain.
