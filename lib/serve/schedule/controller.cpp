@@ -4,7 +4,7 @@
 
 namespace mlq::serve {
 
-uint32_t Controller::next(const ControllerView& view, uint64_t) { return target(view); }
+uint32_t Controller::next(const ControllerView& view, uint64_t) const { return target(view); }
 
 std::unique_ptr<Controller> make_controller(ControllerKind kind) {
   switch (kind) {

@@ -45,7 +45,7 @@ class Controller {
   // The size to aim at, 1 to max_rows.
   virtual uint32_t target(const ControllerView& view) const = 0;
   // The size of the next batch when `queued` rows wait for it: target(), or now and then a trial.
-  virtual uint32_t next(const ControllerView& view, uint64_t queued);
+  virtual uint32_t next(const ControllerView& view, uint64_t queued) const;
   // A clean batch ended; the model has learnt from it already.
   virtual void observe(const ControllerView& view, const BatchObservation& batch) = 0;
 };

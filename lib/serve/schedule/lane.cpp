@@ -1,6 +1,7 @@
 #include "lib/serve/schedule/lane.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace mlq::serve {
 namespace {
@@ -32,7 +33,7 @@ uint32_t Lane::target(const SchedulerKnobs& knobs, double budget_ns) const {
   return controller_->target(view(knobs, budget_ns));
 }
 
-uint32_t Lane::next_size(const SchedulerKnobs& knobs, double budget_ns, uint64_t queued) {
+uint32_t Lane::next_size(const SchedulerKnobs& knobs, double budget_ns, uint64_t queued) const {
   return controller_->next(view(knobs, budget_ns), queued);
 }
 
@@ -56,14 +57,12 @@ double Lane::remaining_ns(int64_t now_ns, const SchedulerKnobs& knobs) const {
   return sum / slots(knobs);
 }
 
-double Lane::remaining_rows(int64_t now_ns) const {
-  double sum = 0;
-  for (const Flight& flight : flights_) {
-    const double mean_ns = model_.mean_ns(flight.rows);
-    if (mean_ns > 0)
-      sum += flight.rows * std::max(0.0, 1 - static_cast<double>(now_ns - flight.sent_ns) / mean_ns);
-  }
-  return sum;
+double Lane::next_slot_ns(int64_t now_ns, const SchedulerKnobs& knobs) const {
+  if (free_slots(knobs) > 0 || flights_.empty()) return 0;
+  double least = std::numeric_limits<double>::infinity();
+  for (const Flight& flight : flights_)
+    least = std::min(least, model_.mean_ns(flight.rows) - static_cast<double>(now_ns - flight.sent_ns));
+  return std::max(0.0, least);
 }
 
 double Lane::capacity(int64_t now_ns, const SchedulerKnobs& knobs, double budget_ns) const {

@@ -63,6 +63,7 @@ struct Scheduler::Impl {
   double capacity(int64_t now_ns) const;
   bool admitting() const;
   bool comes_late(int64_t now_ns, const Request& request, Verdict& verdict) const;
+  double rows_ahead(const Request& request, int64_t cutoff_ns) const;
   int64_t time_to_room(int64_t now_ns) const;
 
   void expire(int64_t now_ns, Actions& actions);
@@ -119,22 +120,46 @@ bool Scheduler::Impl::admitting() const {
   return settled && batches >= kBatchesBeforeAdmission;
 }
 
-// The predicted finish, after Gujarati et al., Clockwork, OSDI'20: what is before it at the rate of all
-// replicas, then its own batch, which is as large as the queue will be by then.
+// Rows that wait, go before the request, and have a deadline not before `cutoff_ns`: the others will be
+// dropped.
+double Scheduler::Impl::rows_ahead(const Request& request, int64_t cutoff_ns) const {
+  uint64_t rows = 0;
+  Request from = request, to = request;
+  from.deadline_ns = cutoff_ns;
+  from.arrived_ns = INT64_MIN;
+  for (uint8_t level = 1; level <= request.level; ++level) {
+    from.level = to.level = level;
+    if (level < request.level) to.deadline_ns = to.arrived_ns = INT64_MAX;
+    const uint64_t before = queue.rows_before(from), until = queue.rows_before(to);
+    rows += until - std::min(until, before);
+    to = request;
+  }
+  return static_cast<double>(rows);
+}
+
+// The earliest finish to be expected, after Gujarati et al., Clockwork, OSDI'20: the next slot, the full
+// batches of those that go before it, its own batch. Requests that will be dropped for being late do not
+// count, else a queue of lost ones would keep out those that could still make it.
 bool Scheduler::Impl::comes_late(int64_t now_ns, const Request& request, Verdict& verdict) const {
   const double rate_of_work = capacity(now_ns);
   if (rate_of_work <= 0) return false;
-  double ahead = static_cast<double>(queue.rows_before(request));
-  const double queued = ahead + request.rows;
-  double own_ns = kForever;
-  each_serving([&](const Lane& lane) { ahead += lane.remaining_rows(now_ns); });
-  const double wait_ns = ahead / rate_of_work;
+  double slot_ns = kForever, size = 1;
   each_serving([&](const Lane& lane) {
-    if (lane.model().empty()) return;
-    const double size = std::max<double>(request.rows, target(lane));
-    own_ns = std::min(own_ns, bound(lane, std::min(size, queued + wait_ns * rate.rows_per_ns(now_ns))));
+    slot_ns = std::min(slot_ns, lane.next_slot_ns(now_ns, knobs));
+    size = std::max<double>(size, target(lane));
   });
-  const double late_ns = wait_ns + own_ns - slack_ns(now_ns, request.deadline_ns);
+  const auto own_ns = [&](double rows) {
+    double least_ns = kForever;
+    each_serving([&](const Lane& lane) { least_ns = std::min(least_ns, bound(lane, rows)); });
+    return least_ns;
+  };
+  double ahead = static_cast<double>(queue.rows_before(request));
+  if (ahead >= size)
+    ahead = rows_ahead(request, now_ns + static_cast<int64_t>(overhead_ns() + slot_ns + own_ns(size)));
+  const double waves = std::floor(ahead / size);
+  const double rest = std::min(size, ahead - waves * size + request.rows);
+  const double late_ns = slot_ns + waves * size / rate_of_work +
+                         own_ns(std::max<double>(rest, request.rows)) - slack_ns(now_ns, request.deadline_ns);
   if (late_ns <= 0) return false;
   verdict = {.rejection = Rejection::late,
              .retry_after_ns = std::max(kLeastRetryNs, static_cast<int64_t>(late_ns))};
@@ -180,7 +205,8 @@ std::optional<size_t> Scheduler::Impl::first_key() const {
 double Scheduler::Impl::batch_rows(const Lane& lane, const EdfQueue::Key& key) const {
   const Request& head = queue.head(key);
   if (key.alone) return head.rows;
-  double rows = std::min<double>(static_cast<double>(queue.rows(key)), target(lane));
+  const uint64_t queued = queue.rows(key);
+  double rows = std::min<double>(static_cast<double>(queued), lane.next_size(knobs, budget_ns(), queued));
   if (head.bytes > 0)
     rows = std::min(rows,
                     static_cast<double>(knobs.max_batch_bytes) / static_cast<double>(head.bytes) * head.rows);
