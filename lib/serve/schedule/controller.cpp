@@ -5,6 +5,7 @@
 namespace mlq::serve {
 
 uint32_t Controller::next(const ControllerView& view, uint64_t) const { return target(view); }
+uint32_t Controller::trial(const ControllerView&) const { return 0; }
 
 std::unique_ptr<Controller> make_controller(ControllerKind kind) {
   switch (kind) {

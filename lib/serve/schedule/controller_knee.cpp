@@ -7,9 +7,9 @@ namespace {
 
 constexpr double kGain = 1.05;         // a doubling that gains less ends the climb
 constexpr uint32_t kTriesOfASize = 3;  // batches before a doubled size is judged
-constexpr double kBestShare = 0.99;    // as good as the best
+constexpr double kBestShare = 0.97;    // as good as the best
 constexpr uint32_t kBarrenDoublings = 2;
-constexpr uint32_t kTrialEvery = 64;  // full batches
+constexpr uint32_t kTrialEvery = 64, kTrialPatience = 8;  // full batches
 
 class Knee final : public Controller {
  public:
@@ -18,33 +18,33 @@ class Knee final : public Controller {
   }
 
   // With a backlog of two batches there is no latency left to gain by small ones, and the best throughput
-  // counts. What is on trial takes what there is.
+  // counts.
   uint32_t next(const ControllerView& view, uint64_t queued) const override {
     const uint32_t size = target(view);
-    const uint32_t usual = queued >= 2 * uint64_t{size} ? std::max(size, best_) : size;
-    const uint32_t wanted = std::min(climbing_ ? std::max(climb_, usual) : trial_, proposable_rows(view));
-    if (wanted == 0 || queued <= std::min(wanted, size)) return usual;
-    const auto tried = static_cast<uint32_t>(std::min<uint64_t>(queued, wanted));
-    return in_budget(view, tried) ? tried : usual;
+    return queued >= 2 * uint64_t{size} ? std::min(std::max(size, best_), view.knobs.max_rows) : size;
+  }
+
+  uint32_t trial(const ControllerView& view) const override {
+    const uint32_t wanted = std::min(climbing_ ? climb_ : trial_, proposable_rows(view));
+    return in_budget(view, wanted) ? wanted : 0;
   }
 
   void observe(const ControllerView& view, const BatchObservation& batch) override {
     if (batch.drift || size_ == 0) {
       climbing_ = true;
       climb_ = std::max(1u, view.model.largest_rows());
-      tries_ = barren_ = 0;
+      tries_ = barren_ = trial_ = full_ = 0;
     }
-    if (climbing_) {
-      climb(view, batch);
-    } else if (batch.full && (trial_ == 0 || batch.rows == trial_ || full_ > 2 * kTrialEvery)) {
-      // A trial that never finds the rows it needs gives way to the next.
-      full_ = trial_ == 0 ? full_ : 0;
-      trial_ = 0;
-    }
+    if (climbing_) climb(view, batch);
     size_ = knee(view, view.knobs.knee_share);
     best_ = knee(view, kBestShare);
-    if (!climbing_ && batch.full && ++full_ % kTrialEvery == 0 && trial_ == 0)
-      trial_ = next_trial(view, size_);
+    if (climbing_ || !batch.full) return;
+    ++full_;
+    // A trial that does not find the rows it needs gives way.
+    if (batch.rows == trial_ || full_ > kTrialPatience) trial_ = 0;
+    if (full_ < kTrialEvery) return;
+    full_ = 0;
+    trial_ = next_trial(view, size_);
   }
 
  private:
@@ -56,10 +56,12 @@ class Knee final : public Controller {
   // do not gain end the climb: one alone may be noise. A size beyond the budget waits: the budget's quantile
   // is a guess as long as batches are few.
   void climb(const ControllerView& view, const BatchObservation& batch) {
-    if (batch.rows < climb_ || ++tries_ < kTriesOfASize) return;
+    const uint32_t before = climb_ / 2;
+    if (batch.rows <= before || ++tries_ < kTriesOfASize) return;
     tries_ = 0;
-    const bool gains = climb_ == 1 || view.model.rows_per_ns(climb_) >=
-                                          kGain * view.model.rows_per_ns(static_cast<double>(climb_) / 2);
+    const uint32_t reached = std::min(climb_, view.model.largest_rows());
+    const bool gains =
+        climb_ == 1 || view.model.rows_per_ns(reached) >= kGain * view.model.rows_per_ns(before);
     barren_ = gains ? 0 : barren_ + 1;
     const uint32_t next = std::min(2 * climb_, view.knobs.max_rows);
     if (barren_ == kBarrenDoublings || next == climb_) {

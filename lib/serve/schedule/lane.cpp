@@ -37,6 +37,10 @@ uint32_t Lane::next_size(const SchedulerKnobs& knobs, double budget_ns, uint64_t
   return controller_->next(view(knobs, budget_ns), queued);
 }
 
+uint32_t Lane::trial_size(const SchedulerKnobs& knobs, double budget_ns) const {
+  return controller_->trial(view(knobs, budget_ns));
+}
+
 void Lane::observe(const SchedulerKnobs& knobs, double budget_ns, const Flight& flight, double latency_ns) {
   if (flight.predicted_ns > 0) over_.add(latency_ns > flight.predicted_ns);
   const bool drift = model_.observe(flight.rows, latency_ns);
@@ -46,8 +50,8 @@ void Lane::observe(const SchedulerKnobs& knobs, double budget_ns, const Flight& 
 }
 
 double Lane::bound_ns(double rows, const SchedulerKnobs& knobs, double budget_ns) const {
-  return infeasible(view(knobs, budget_ns)) ? model_.mean_ns(rows)
-                                            : model_.quantile_ns(rows, knobs.slo_quantile);
+  if (!infeasible(view(knobs, budget_ns))) return model_.quantile_ns(rows, knobs.slo_quantile);
+  return model_.mean_ns(1) <= budget_ns ? model_.mean_ns(rows) : 0;
 }
 
 double Lane::remaining_ns(int64_t now_ns, const SchedulerKnobs& knobs) const {
