@@ -1,49 +1,31 @@
 #include "lib/http/connection.h"
 
 #include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <charconv>
-#include <optional>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "lib/http/body.h"
 
 namespace mlq::http {
 namespace {
 
-namespace asio = boost::asio;
-namespace beast_http = boost::beast::http;
-using boost::system::error_code;
-
 constexpr size_t kPiece = 64 * 1024;          // of a body that comes from a source
 constexpr size_t kReadAhead = 64 * 1024;      // of what a client sends while its answer is due
-constexpr size_t kKeptBytes = 64 * 1024;      // buffers larger than this are given back
 constexpr size_t kBurst = size_t{1} << 20;    // then other connections have their turn
+constexpr size_t kCopied = 2 * 1024;          // a body up to this size is copied behind its head
+constexpr size_t kVectors = 64;               // pieces that are handed to the kernel at a time
 constexpr int64_t kLingerNs = 1'000'000'000;  // for the client to take the answer and close
 constexpr int64_t kSecondNs = 1'000'000'000;
-
-std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](char x, char y) { return lower(x) == lower(y); });
-}
-
-void append_number(std::string& out, uint64_t value, int base = 10) {
-  char digits[24];
-  out.append(digits, std::to_chars(digits, digits + sizeof digits, value, base).ptr);
-}
 
 // 204 and 304 have no body, and say nothing of its length.
 bool has_no_body(int status) { return status == 204 || status == 304 || status < 200; }
 
-void give_back_if_large(std::string& buffer) {
-  buffer.clear();
-  if (buffer.capacity() > kKeptBytes) buffer = std::string();
-}
+bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK; }
 
 // Time that `bytes` take at `rate` bytes a second.
 int64_t duration_of(uint64_t bytes, uint64_t rate) {
@@ -52,158 +34,266 @@ int64_t duration_of(uint64_t bytes, uint64_t rate) {
 
 }  // namespace
 
-std::string_view Request::header(std::string_view name) const {
-  for (const Header& header : headers)
-    if (equal_ignoring_case(header.name, name)) return header.value;
-  return {};
+Connection::Connection(std::shared_ptr<ServerState> server, int fd)
+    : server_(std::move(server)), loop_(server_->loop), fd_(fd), since_ns_(Reactor::now_ns()) {}
+
+Connection::~Connection() {
+  if (state_ != State::closed) ::close(fd_);
 }
 
-struct Connection::Parser {
-  beast_http::request_parser<beast_http::string_body> parser;
-  bool continued = false;
-};
+void Connection::begin() { loop_.watch(fd_, *this); }
 
-Connection::Connection(Loop& loop, Socket socket) : loop_(loop), socket_(std::move(socket)) {
-  error_code ignored;
-  socket_.non_blocking(true, ignored);
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);  // a unix socket has none
-  loop_.opened(*this);
+void Connection::turn_away() {
+  begin();
+  refuse(503, "too many connections", "x-mlq-reason: connections\r\nRetry-After: 1\r\n");
 }
 
-Connection::~Connection() = default;
-
-void Connection::begin() { wait_to_read(); }
-
-void Connection::close_now() {
+void Connection::close_now(bool gone) {
   if (state_ == State::closed) return;
+  const bool was_due = state_ == State::answering;
   state_ = State::closed;
-  error_code ignored;
-  socket_.close(ignored);
   source_ = nullptr;
-  in_ = std::string();
+  on_sent_ = nullptr;
+  on_drained_ = nullptr;
+  if (!serving_) in_ = std::string();  // else the handler may be looking at it
   out_ = std::string();
   out_at_ = 0;
-  loop_.closed(*this);
+  note_buffered();
+  const std::function<void()> call = std::exchange(on_gone_, nullptr);
+  if (server_->on_closed) {  // else the loop may have gone, too
+    loop_.unwatch(fd_);
+    if (gone && was_due && call) loop_.post(call);
+    server_->on_closed(*this);
+  }
+  ::close(fd_);
 }
 
 void Connection::later(int64_t at_ns, void (Connection::*step)()) {
   loop_.call_at(at_ns, [self = shared_from_this(), step] { ((*self).*step)(); });
 }
 
-// Reading -------------------------------------------------------------------------------------------------
-
-void Connection::wait_to_read() {
-  if (waiting_to_read_ || peer_ended_ || state_ == State::closed) return;
-  if (state_ == State::answering && in_.size() >= kReadAhead) return;
-  waiting_to_read_ = true;
-  if (next_read_ns_ > read_ns_) {
-    later(next_read_ns_, &Connection::on_readable);
-    return;
-  }
-  socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const error_code& error) {
-    if (!error) self->on_readable();
-  });
+void Connection::soon(void (Connection::*step)()) {
+  loop_.post([self = shared_from_this(), step] { ((*self).*step)(); });
 }
 
-void Connection::on_readable() {
-  waiting_to_read_ = false;
-  if (state_ == State::closed) return;
-  std::span<char> room = loop_.read_buffer();
-  if (const uint64_t rate = loop_.options().read_rate; rate > 0)
-    room = room.first(std::clamp<uint64_t>(rate / 50, 1, room.size()));
-  error_code error;
-  const size_t n = socket_.read_some(asio::buffer(room.data(), room.size()), error);
-  read_ns_ = Server::now_ns();
-  next_read_ns_ = 0;
-  if (error == asio::error::eof) return peer_ended();
-  if (error && error != asio::error::would_block && error != asio::error::interrupted) return close_now();
-  if (n > 0 && state_ != State::lingering) {
-    if (const uint64_t rate = loop_.options().read_rate; rate > 0)
-      next_read_ns_ = read_ns_ + duration_of(n, rate);
-    const std::string_view bytes(room.data(), n);
-    if (state_ == State::answering) {
-      in_.append(bytes);
-    } else if (in_.empty()) {
-      serve(bytes);
-    } else {
-      in_.append(bytes);
-      serve_what_is_left();
-    }
+void Connection::note_buffered() {
+  const uint64_t now = in_.size() + (in_body_ ? request_.body.size() : 0) + unsent_bytes();
+  server_->counters.buffered_bytes += now - buffered_;
+  buffered_ = now;
+}
+
+void Connection::look_at_clock(int64_t now_ns) {
+  const auto over = [&](int64_t limit) { return limit > 0 && now_ns - since_ns_ > limit; };
+  if (state_ == State::answering) {
+    if (unsent_bytes() > 0 && over(options().send_timeout_ns)) close_now(true);
+  } else if (state_ == State::reading && in_body_) {
+    const uint64_t rate = options().min_body_rate;
+    const uint64_t bytes = head_.form == BodyForm::length ? head_.length : request_.body.size();
+    if (rate > 0 && over(options().body_grace_ns + duration_of(bytes, rate)))
+      refuse(408, "the body came too slowly");
+  } else if (state_ == State::reading && !in_.empty()) {
+    if (over(options().header_timeout_ns)) refuse(408, "the head came too slowly");
+  } else if (state_ == State::reading && over(options().idle_timeout_ns)) {
+    close_now();
   }
-  wait_to_read();
+}
+
+// Reading -------------------------------------------------------------------------------------------------
+
+void Connection::on_ready(uint32_t events) {
+  const std::shared_ptr<Connection> self = shared_from_this();
+  // Both directions have ended; what is there to be read is still read before an answer is due.
+  const bool over = (events & (EPOLLERR | EPOLLHUP)) != 0;
+  if (over && state_ != State::reading) return close_now(true);
+  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0) readable_ = true;
+  ending_ = ending_ || over || (events & EPOLLRDHUP) != 0;
+  if ((events & EPOLLOUT) != 0 && blocked_ && options().write_rate == 0) {
+    blocked_ = false;
+    flush();
+  }
+  if (readable_) read();
+}
+
+void Connection::read() {
+  size_t burst = kBurst;
+  while (readable_ && !peer_ended_ && !read_pending_ && state_ != State::closed) {
+    if (state_ == State::answering && in_.size() >= kReadAhead) return;
+    if (burst == 0) {
+      read_pending_ = true;
+      return soon(&Connection::go_on);
+    }
+    if (next_read_ns_ > read_ns_) {
+      read_pending_ = true;
+      const int64_t at_ns = std::exchange(next_read_ns_, 0);
+      return later(at_ns, &Connection::go_on);
+    }
+    if (!read_once(burst)) return;
+  }
+}
+
+// After a pause, or an answer: what has been read already comes first.
+void Connection::go_on() {
+  read_pending_ = false;
+  if (state_ == State::reading && !in_.empty()) take({});
+  if (state_ == State::reading && peer_ended_) return close_now();
+  read();
+}
+
+// False if there is no more to be read now.
+bool Connection::read_once(size_t& burst) {
+  std::span<char> room = loop_.read_buffer();
+  if (const uint64_t rate = options().read_rate; rate > 0)
+    room = room.first(std::clamp<uint64_t>(rate / 50, 1, room.size()));
+  const ssize_t got = ::recv(fd_, room.data(), room.size(), 0);
+  if (got < 0) {
+    if (errno == EINTR) return true;
+    readable_ = false;
+    if (!would_block()) close_now(true);
+    return false;
+  }
+  if (got == 0) {
+    peer_ended();
+    return false;
+  }
+  const auto n = static_cast<size_t>(got);
+  read_ns_ = Reactor::now_ns();
+  burst -= std::min(burst, n);
+  readable_ = ending_ || n == room.size();
+  if (state_ == State::lingering) return true;
+  if (const uint64_t rate = options().read_rate; rate > 0) next_read_ns_ = read_ns_ + duration_of(n, rate);
+  const std::string_view bytes(room.data(), n);
+  if (state_ == State::reading)
+    take(bytes);
+  else
+    in_.append(bytes);
+  note_buffered();
+  return true;
 }
 
 // A client that has said all may still wait for its answer.
 void Connection::peer_ended() {
   peer_ended_ = true;
+  readable_ = false;
   if (state_ != State::answering) close_now();
 }
 
-void Connection::serve_what_is_left() {
-  const std::string bytes = std::move(in_);
-  in_.clear();
-  serve(bytes);
-}
-
-// Parses and dispatches until bytes run out or an answer has to be waited for; keeps what is left.
-void Connection::serve(std::string_view bytes) {
+void Connection::take(std::string_view bytes) {
+  const bool fresh = in_.empty();
+  if (!fresh) in_.append(bytes);
   serving_ = true;
-  while (state_ == State::reading && !bytes.empty()) {
-    if (!parser_) {
-      parser_ = std::make_unique<Parser>();
-      parser_->parser.eager(true);
-      parser_->parser.header_limit(kMaxHeaderBytes);
-      parser_->parser.body_limit(loop_.options().max_body_bytes);
-    }
-    error_code error;
-    const size_t used = parser_->parser.put(asio::buffer(bytes.data(), bytes.size()), error);
-    bytes.remove_prefix(used);
-    if (error && error != beast_http::error::need_more) {
-      refuse(error == beast_http::error::body_limit     ? 413
-             : error == beast_http::error::header_limit ? 431
-                                                        : 400);
-    } else if (parser_->parser.is_done()) {
-      dispatch();
-    } else {
-      expect_continue();
-      if (used == 0) break;
-    }
-  }
+  const size_t used = serve(fresh ? bytes : in_);
   serving_ = false;
-  if (state_ == State::reading || state_ == State::answering) in_.assign(bytes);
+  if (state_ == State::closed || state_ == State::lingering)
+    in_ = std::string();
+  else if (fresh)
+    in_.assign(bytes.substr(used));
+  else if (used > 0)
+    in_.erase(0, used);
 }
 
-void Connection::expect_continue() {
-  auto& parser = parser_->parser;
-  if (parser_->continued || !parser.is_header_done()) return;
-  parser_->continued = true;
-  if (!equal_ignoring_case(view(parser.get()[beast_http::field::expect]), "100-continue")) return;
-  error_code ignored;  // if it does not fit, the client sends its body after a while all the same
-  socket_.write_some(asio::buffer(std::string_view("HTTP/1.1 100 Continue\r\n\r\n")), ignored);
+// Parses and dispatches until bytes run out or an answer has to be waited for. Returns how many are done
+// with.
+size_t Connection::serve(std::string_view bytes) {
+  const size_t size = bytes.size();
+  while (state_ == State::reading && !bytes.empty()) {
+    if (in_body_)
+      serve_body(bytes);
+    else if (!serve_head(bytes))
+      break;
+  }
+  return size - bytes.size();
+}
+
+// False if it is not whole.
+bool Connection::serve_head(std::string_view& bytes) {
+  if (scanner_.size() == 0) {
+    while (bytes.starts_with("\r\n")) bytes.remove_prefix(2);  // RFC 9112, section 2.2
+    if (bytes.empty() || bytes == "\r") return false;
+    since_ns_ = request_.first_byte_ns = read_ns_;
+  }
+  const HeadScanner::Found found = scanner_.scan(bytes.substr(0, options().max_header_bytes));
+  if (found == HeadScanner::Found::bare_newline) {
+    refuse(400, "a line that ends in a bare line feed");
+    return false;
+  }
+  if (found == HeadScanner::Found::more) {
+    if (bytes.size() >= options().max_header_bytes) refuse(431, "the head is too long");
+    return false;
+  }
+  const std::string_view text = bytes.substr(0, scanner_.size());
+  const char* fault = read_request_head(text, head_);
+  bytes.remove_prefix(text.size());
+  scanner_ = {};
+  if (fault != nullptr)
+    refuse(400, fault);
+  else if (head_.target.size() > options().max_target_bytes)
+    refuse(414, "the target is too long");
+  else if (head_.form == BodyForm::length && head_.length > options().max_body_bytes)
+    refuse(413, "the body is too long");
+  else if (head_.form == BodyForm::none)
+    dispatch();
+  else
+    begin_body(text, bytes);
+  return true;
+}
+
+// What comes behind a head whose body is not there yet may move in memory: the head is kept, and read again.
+void Connection::begin_body(std::string_view text, std::string_view rest) {
+  in_body_ = true;
+  chunks_ = {};
+  body_left_ = head_.length;
+  since_ns_ = read_ns_;
+  if (head_.form == BodyForm::length && rest.size() >= body_left_) return;
+  head_text_ = text;
+  read_request_head(head_text_, head_);
+  if (!head_.expects_continue || !rest.empty()) return;
+  constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+  // If it does not fit, the client sends its body after a while all the same.
+  if (::send(fd_, kContinue.data(), kContinue.size(), MSG_NOSIGNAL) < 0) head_.expects_continue = false;
+}
+
+void Connection::serve_body(std::string_view& bytes) {
+  if (head_.form == BodyForm::length) {
+    const std::string_view piece = bytes.substr(0, body_left_);
+    bytes.remove_prefix(piece.size());
+    body_left_ -= piece.size();
+    append_padded(request_.body, piece, head_.form == BodyForm::length ? head_.length : UINT64_MAX);
+    if (body_left_ == 0) dispatch();
+    return;
+  }
+  for (std::string_view piece; !(piece = chunks_.next(bytes)).empty();) {
+    if (chunks_.left() + request_.body.size() + piece.size() > options().max_body_bytes)
+      return refuse(413, "the body is too long");
+    append_padded(request_.body, piece, UINT64_MAX);
+  }
+  if (chunks_.failed()) return refuse(400, "a chunk of the body is malformed");
+  if (chunks_.done()) dispatch();
 }
 
 void Connection::dispatch() {
-  const std::unique_ptr<Parser> holder = std::move(parser_);
-  const auto& message = holder->parser.get();
-  headers_.clear();
-  for (const auto& field : message) headers_.push_back({view(field.name_string()), view(field.value())});
+  in_body_ = false;
   state_ = State::answering;
-  keep_alive_ = message.keep_alive() && !loop_.stopping();
-  http_1_0_ = message.version() < 11;
-  head_only_ = message.method() == beast_http::verb::head;
+  keep_alive_ = head_.keep_alive && !server_->closing;
+  head_only_ = head_.method == "HEAD";
   const uint64_t ordinal = requests_++;
-  const Request request{
-      view(message.method_string()), view(message.target()), headers_, message.body(), read_ns_, ordinal};
-  loop_.handler()(request, Reply(shared_from_this(), ordinal));
+  request_.method = head_.method;
+  request_.target = head_.target;
+  request_.headers = head_.headers;
+  request_.arrival_ns = read_ns_;
+  request_.ordinal = ordinal;
+  server_->handler(request_, Reply(shared_from_this(), ordinal));
+  give_back_if_large(request_.body);
 }
 
-void Connection::refuse(int status) {
-  parser_.reset();
+void Connection::refuse(int status, std::string_view fault, std::string_view headers) {
+  in_body_ = false;
+  give_back_if_large(request_.body);
   state_ = State::answering;
-  keep_alive_ = head_only_ = http_1_0_ = false;
+  keep_alive_ = head_only_ = head_.http_1_0 = false;
   ++requests_;
-  head({status}, 0);
-  complete();
+  if (options().on_refused) options().on_refused(status);
+  const std::array<std::string_view, 2> rest{fault, "\"}"};
+  send({status, "application/json", headers, R"({"error":")", rest});
 }
 
 // Writing -------------------------------------------------------------------------------------------------
@@ -213,20 +303,17 @@ bool Connection::answering(uint64_t ordinal) const {
 }
 
 void Connection::append_head(const Response& response) {
-  if (response.close || loop_.stopping()) keep_alive_ = false;
+  if (response.close || server_->closing) keep_alive_ = false;
   out_.append("HTTP/1.1 ");
   append_number(out_, static_cast<uint64_t>(response.status));
-  out_.push_back(' ');
-  out_.append(
-      view(beast_http::obsolete_reason(beast_http::int_to_status(static_cast<unsigned>(response.status)))));
-  out_.append("\r\n");
+  out_.append(" ").append(reason_of(response.status)).append("\r\n");
   out_.append(loop_.date_line());
   if (!response.content_type.empty())
     out_.append("Content-Type: ").append(response.content_type).append("\r\n");
   out_.append(response.headers);
   if (!keep_alive_)
     out_.append("Connection: close\r\n");
-  else if (http_1_0_)
+  else if (head_.http_1_0)
     out_.append("Connection: keep-alive\r\n");
 }
 
@@ -242,8 +329,53 @@ void Connection::head(const Response& response, uint64_t length) {
   out_.append("\r\n");
 }
 
+void Connection::send(const Response& response) {
+  uint64_t length = response.body.size();
+  for (const std::string_view piece : response.more) length += piece.size();
+  head(response, length);
+  if (!head_only_ && length > kCopied && !blocked_ && options().write_rate == 0) {
+    send_pieces(response);
+  } else if (!head_only_) {
+    out_.append(response.body);
+    for (const std::string_view piece : response.more) out_.append(piece);
+  }
+  complete();
+}
+
+// The head in out_ and the body, from where they are; what the kernel does not take is copied.
+void Connection::send_pieces(const Response& response) {
+  const size_t count = response.more.size() + 2;
+  const auto piece = [&](size_t k) -> std::string_view {
+    return k == 0 ? std::string_view(out_) : k == 1 ? response.body : response.more[k - 2];
+  };
+  size_t first = 0;
+  size_t at = 0;  // in the first piece that is not sent
+  while (first < count) {
+    std::array<iovec, kVectors> vectors;
+    size_t used = 0;
+    for (size_t k = first; k < count && used < kVectors; ++k) {
+      const std::string_view rest = piece(k).substr(k == first ? at : 0);
+      if (!rest.empty()) vectors[used++] = {const_cast<char*>(rest.data()), rest.size()};
+    }
+    msghdr message{};
+    message.msg_iov = vectors.data();
+    message.msg_iovlen = used;
+    const ssize_t sent = used == 0 ? 0 : ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && !would_block()) return close_now(true);
+    for (at += static_cast<size_t>(std::max<ssize_t>(sent, 0)); first < count && at >= piece(first).size();
+         ++first)
+      at -= piece(first).size();
+    if (sent < 0) break;
+  }
+  std::string rest;
+  for (; first < count; ++first, at = 0) rest.append(piece(first).substr(at));
+  out_ = std::move(rest);
+  if (!out_.empty()) cannot_write();
+}
+
 void Connection::chunked_head(const Response& response) {
-  chunked_ = !http_1_0_;
+  chunked_ = !head_.http_1_0;
   if (!chunked_) keep_alive_ = false;  // its end is the connection's
   append_head(response);
   if (has_no_body(response.status))
@@ -252,10 +384,6 @@ void Connection::chunked_head(const Response& response) {
     out_.append("Transfer-Encoding: chunked\r\n");
   out_.append("\r\n");
   flush();
-}
-
-void Connection::body(std::string_view bytes) {
-  if (!head_only_) out_.append(bytes);
 }
 
 void Connection::chunk(std::string_view piece) {
@@ -295,7 +423,7 @@ void Connection::complete() {
 
 void Connection::reset() {
   const struct ::linger now { 1, 0 };
-  ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
   close_now();
 }
 
@@ -314,9 +442,8 @@ void Connection::pull() {
 }
 
 void Connection::flush() {
-  if (waiting_to_write_) return;
   size_t burst = kBurst;
-  while (state_ == State::answering) {
+  while (!blocked_ && state_ == State::answering) {
     if (out_at_ == out_.size()) {
       give_back_if_large(out_);
       out_at_ = 0;
@@ -325,68 +452,90 @@ void Connection::flush() {
     if (source_ && out_at_ == 0 && out_.size() < kPiece / 2) pull();
     if (out_.empty()) {
       dripped_ = 0;
+      if (on_drained_) loop_.post(std::exchange(on_drained_, nullptr));
       if (complete_) answer_sent();
-      return;
+      break;
     }
-    if (!send_some(burst)) return;
+    if (!send_some(burst)) break;
   }
+  note_buffered();
 }
 
 // False if there is no more to be done now.
 bool Connection::send_some(size_t& burst) {
   size_t size = std::min(out_.size() - out_at_, burst);
-  if (loop_.options().write_rate > 0 && (size = drip_room(size)) == 0) return false;
+  if (options().write_rate > 0 && (size = drip_room(size)) == 0) return false;
   if (size == 0) {
-    wait_to_write();
+    blocked_ = true;
+    soon(&Connection::unblock);
     return false;
   }
-  error_code error;
-  const size_t n = socket_.write_some(asio::buffer(out_.data() + out_at_, size), error);
+  const ssize_t sent = ::send(fd_, out_.data() + out_at_, size, MSG_NOSIGNAL);
+  if (sent < 0) {
+    if (errno == EINTR) return true;
+    if (!would_block()) {
+      close_now(true);
+    } else if (options().write_rate > 0) {
+      blocked_ = true;
+      later(Reactor::now_ns() + kSecondNs / 100, &Connection::unblock);
+    } else {
+      cannot_write();
+    }
+    return false;
+  }
+  const auto n = static_cast<size_t>(sent);
   out_at_ += n;
   dripped_ += n;
   burst -= n;
-  if (!error) return true;
-  if (error == asio::error::would_block || error == asio::error::interrupted) {
-    wait_to_write();
-  } else {
-    close_now();
-  }
-  return false;
+  if (options().send_timeout_ns > 0) since_ns_ = Reactor::now_ns();
+  return true;
 }
 
-void Connection::wait_to_write() {
-  waiting_to_write_ = true;
-  socket_.async_wait(Socket::wait_write, [self = shared_from_this()](const error_code& error) {
-    if (!error) self->on_writable();
-  });
+void Connection::cannot_write() {
+  blocked_ = true;
+  if (options().send_timeout_ns > 0) since_ns_ = Reactor::now_ns();
+  if (!std::exchange(watches_writing_, true)) loop_.watch_writing(fd_);
 }
 
-void Connection::on_writable() {
-  waiting_to_write_ = false;
+void Connection::unblock() {
+  blocked_ = false;
   flush();
 }
 
 // How much may go by now: a hundredth of a second's bytes at a time, on a schedule that does not drift.
 size_t Connection::drip_room(size_t wanted) {
-  const uint64_t rate = loop_.options().write_rate;
+  const uint64_t rate = options().write_rate;
   const uint64_t step = std::max<uint64_t>(1, rate / 100);
-  const int64_t now = Server::now_ns();
+  const int64_t now = Reactor::now_ns();
   if (dripped_ == 0) drip_from_ns_ = now;
   const int64_t due = drip_from_ns_ + duration_of(dripped_, rate);
   if (now >= due) return std::min<uint64_t>(wanted, step);
-  waiting_to_write_ = true;
-  later(due, &Connection::on_writable);
+  blocked_ = true;
+  later(due, &Connection::unblock);
   return 0;
+}
+
+void Connection::on_drained(std::function<void()> call) {
+  if (unsent_bytes() == 0)
+    loop_.post(std::move(call));
+  else
+    on_drained_ = std::move(call);
 }
 
 void Connection::answer_sent() {
   complete_ = chunked_ = false;
-  if (!keep_alive_ || loop_.stopping()) return linger();
-  state_ = State::reading;
-  if (serving_) return;  // serve() goes on with what is left
-  if (!in_.empty()) serve_what_is_left();
-  if (state_ == State::reading && peer_ended_) return close_now();
-  wait_to_read();
+  on_gone_ = nullptr;
+  const std::function<void(int64_t)> on_sent = std::exchange(on_sent_, nullptr);
+  if (on_sent || options().idle_timeout_ns > 0) since_ns_ = Reactor::now_ns();
+  if (!keep_alive_ || server_->closing)
+    linger();
+  else
+    state_ = State::reading;
+  if (on_sent) on_sent(since_ns_);
+  if (serving_ || read_pending_) return;  // the reader goes on by itself
+  if (in_.empty() && !readable_ && !peer_ended_) return;
+  read_pending_ = true;
+  soon(&Connection::go_on);
 }
 
 // Closing while unread bytes are there would reset the connection, and the client might lose the answer: so
@@ -394,20 +543,25 @@ void Connection::answer_sent() {
 void Connection::linger() {
   if (peer_ended_) return close_now();
   state_ = State::lingering;
-  give_back_if_large(in_);
-  error_code ignored;
-  socket_.shutdown(Socket::shutdown_send, ignored);
-  later(Server::now_ns() + kLingerNs, &Connection::close_now);
-  if (!serving_) wait_to_read();
+  if (!serving_) in_ = std::string();
+  ::shutdown(fd_, SHUT_WR);
+  later(Reactor::now_ns() + kLingerNs, &Connection::linger_no_more);
+}
+
+void Connection::linger_no_more() { close_now(); }
+
+// What has come but was not read yet is still answered.
+void Connection::end_if_idle() {
+  const std::shared_ptr<Connection> self = shared_from_this();
+  readable_ = true;
+  read();
+  if (idle()) close_now();
 }
 
 // Reply ---------------------------------------------------------------------------------------------------
 
 void Reply::send(const Response& response) const {
-  if (!open()) return;
-  connection_->head(response, response.body.size());
-  connection_->body(response.body);
-  connection_->complete();
+  if (open()) connection_->send(response);
 }
 
 void Reply::send_from(const Response& head, uint64_t length, Source body) const {
@@ -444,5 +598,17 @@ void Reply::reset() const {
 
 bool Reply::open() const { return connection_->answering(ordinal_); }
 size_t Reply::unsent_bytes() const { return open() ? connection_->unsent_bytes() : 0; }
+
+void Reply::on_gone(std::function<void()> call) const {
+  if (open()) connection_->on_gone(std::move(call));
+}
+
+void Reply::on_sent(std::function<void(int64_t now_ns)> call) const {
+  if (open()) connection_->on_sent(std::move(call));
+}
+
+void Reply::on_drained(std::function<void()> call) const {
+  if (open()) connection_->on_drained(std::move(call));
+}
 
 }  // namespace mlq::http

@@ -1,105 +1,144 @@
 #include "lib/http/loop.h"
 
+#include <fmt/format.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 #include <algorithm>
-#include <boost/asio/post.hpp>
-#include <chrono>
+#include <cerrno>
+#include <cstring>
 #include <ctime>
 #include <limits>
 
-#include <fmt/format.h>
-
-#include "lib/http/connection.h"
+#include "lib/base/error.h"
+#include "lib/http/reactor.h"
 
 namespace mlq::http {
 namespace {
 
-using boost::system::error_code;
-using Clock = std::chrono::steady_clock;
-
 constexpr int64_t kWatchNs = 20'000'000;  // how often the stop flag is looked at
+constexpr int64_t kStopGraceNs = 5'000'000'000;
+constexpr int64_t kForeverNs = std::numeric_limits<int64_t>::max();
+constexpr uint32_t kReading = EPOLLIN | EPOLLRDHUP | EPOLLET;
+
+int64_t clock_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
 
 }  // namespace
 
-int64_t Server::now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
+Loop::Loop() : wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  if (wake_ < 0) throw environment_error("eventfd: {}", std::strerror(errno));
+  poller_.watch(wake_, EPOLLIN, false);
 }
 
-Loop::Loop(const ServerOptions& options, Handler handler) : options_(options), handler_(std::move(handler)) {}
+Loop::~Loop() { ::close(wake_); }
 
 void Loop::run(const StopFlag* stop) {
-  if (stop != nullptr) watch(*stop);
-  io_.run();
+  thread_ = std::this_thread::get_id();
+  if (stop != nullptr) watch_flag(*stop);
+  while (!ended_) turn();
 }
 
-void Loop::watch(const StopFlag& stop) {
-  if (stop) return post_stop(5'000'000'000);
-  call_at(Server::now_ns() + kWatchNs, [this, &stop] { watch(stop); });
-}
-
-void Loop::post_stop(int64_t grace_ns) {
-  boost::asio::post(io_, [this, grace_ns] { begin_stop(grace_ns); });
-}
-
-void Loop::begin_stop(int64_t grace_ns) {
-  if (!stopping_) {
-    stopping_ = true;
-    if (on_stop) on_stop();
+void Loop::turn() {
+  const bool at_once = has_posted_.load(std::memory_order_acquire);
+  const int64_t until = at_once ? 0 : timers_.empty() ? kForeverNs : timers_.front().at_ns;
+  for (const epoll_event& event : poller_.wait(until)) {
+    const auto fd = static_cast<size_t>(event.data.fd);
+    if (event.data.fd == wake_) {
+      uint64_t count = 0;
+      while (::read(wake_, &count, sizeof count) > 0) continue;
+    } else if (fd < watchers_.size() && watchers_[fd] != nullptr) {
+      watchers_[fd]->on_ready(event.events);
+    }
   }
-  const auto all = open_;
-  for (Connection* connection : all)
-    if (connection->idle()) connection->close_now();
-  const int64_t now = Server::now_ns();
-  const int64_t limit = std::numeric_limits<int64_t>::max() - now;
-  call_at(now + std::clamp<int64_t>(grace_ns, 0, limit), [this] {
-    const auto left = open_;
-    for (Connection* connection : left) connection->close_now();
-  });
-  end_if_done();
-}
-
-void Loop::closed(Connection& connection) {
-  open_.erase(&connection);
-  end_if_done();
-}
-
-void Loop::end_if_done() {
-  if (stopping_ && open_.empty()) io_.stop();
-}
-
-void Loop::call_at(int64_t at_ns, std::function<void()> run) {
-  timers_.push_back({at_ns, timers_set_++, std::move(run)});
-  std::push_heap(timers_.begin(), timers_.end());
-  if (!running_due_) arm();
-}
-
-void Loop::arm() {
-  if (timers_.empty() || (armed_ && armed_ns_ <= timers_.front().at_ns)) return;
-  armed_ = true;
-  armed_ns_ = timers_.front().at_ns;
-  timer_.expires_at(Clock::time_point(std::chrono::nanoseconds(armed_ns_)));
-  timer_.async_wait([this](const error_code& error) {
-    if (error) return;
-    armed_ = false;
-    run_due();
-  });
+  run_due();
+  if (has_posted_.load(std::memory_order_acquire)) run_posted();
 }
 
 // Timers that are set on the way and due wait for the next turn, so that sockets have theirs.
 void Loop::run_due() {
-  const int64_t now = Server::now_ns();
-  running_due_ = true;
-  while (!timers_.empty() && timers_.front().at_ns <= now) {
+  if (timers_.empty()) return;
+  const int64_t now = clock_now();
+  const uint64_t set = timers_set_;
+  while (!timers_.empty() && timers_.front().at_ns <= now && timers_.front().order < set) {
     std::pop_heap(timers_.begin(), timers_.end());
     const std::function<void()> run = std::move(timers_.back().run);
     timers_.pop_back();
     run();
   }
-  running_due_ = false;
-  arm();
+}
+
+void Loop::run_posted() {
+  std::vector<std::function<void()>> posted;
+  {
+    const std::lock_guard lock(mutex_);
+    posted.swap(posted_);
+    has_posted_.store(false, std::memory_order_relaxed);
+  }
+  for (const std::function<void()>& run : posted) run();
+}
+
+void Loop::call_at(int64_t at_ns, std::function<void()> run) {
+  timers_.push_back({at_ns, timers_set_++, std::move(run)});
+  std::push_heap(timers_.begin(), timers_.end());
+}
+
+void Loop::post(std::function<void()> run) {
+  {
+    const std::lock_guard lock(mutex_);
+    posted_.push_back(std::move(run));
+    if (has_posted_.exchange(true, std::memory_order_release)) return;
+  }
+  if (thread_.load(std::memory_order_relaxed) == std::this_thread::get_id()) return;
+  const uint64_t one = 1;
+  while (::write(wake_, &one, sizeof one) < 0 && errno == EINTR) continue;
+}
+
+void Loop::watch_flag(const StopFlag& stop) {
+  if (stop) return begin_stop(kStopGraceNs);
+  call_at(clock_now() + kWatchNs, [this, &stop] { watch_flag(stop); });
+}
+
+void Loop::begin_stop(int64_t grace_ns) {
+  const auto parts = parts_;
+  if (!std::exchange(stopping_, true))
+    for (Part* part : parts) part->begin_stop();
+  const int64_t now = clock_now();
+  call_at(now + std::clamp<int64_t>(grace_ns, 0, kForeverNs - now), [this] {
+    const auto left = parts_;
+    for (Part* part : left) part->end_now();
+    ended_ = true;
+  });
+  end_if_done();
+}
+
+void Loop::end_if_done() {
+  ended_ =
+      ended_ || (stopping_ && std::none_of(parts_.begin(), parts_.end(), [](Part* p) { return p->busy(); }));
+}
+
+void Loop::add(Part& part) { parts_.push_back(&part); }
+
+void Loop::remove(Part& part) { std::erase(parts_, &part); }
+
+void Loop::watch(int fd, Watcher& watcher, bool writing) {
+  const auto at = static_cast<size_t>(fd);
+  if (at >= watchers_.size()) watchers_.resize(std::max(at + 1, 2 * watchers_.size()));
+  poller_.watch(fd, writing ? kReading | EPOLLOUT : kReading, false);
+  watchers_[at] = &watcher;
+}
+
+void Loop::watch_writing(int fd) { poller_.watch(fd, kReading | EPOLLOUT, true); }
+
+void Loop::unwatch(int fd) {
+  if (static_cast<size_t>(fd) < watchers_.size()) watchers_[static_cast<size_t>(fd)] = nullptr;
 }
 
 const std::string& Loop::date_line() {
-  const int64_t now = Server::now_ns();
+  const int64_t now = clock_now();
   if (now < date_until_ns_) return date_line_;
   static constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
   static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -113,5 +152,17 @@ const std::string& Loop::date_line() {
   date_until_ns_ = now + 1'000'000'000 - wall.tv_nsec;
   return date_line_;
 }
+
+// Reactor -------------------------------------------------------------------------------------------------
+
+Reactor::Reactor() : loop_(std::make_unique<Loop>()) {}
+Reactor::~Reactor() = default;
+void Reactor::run(const StopFlag* stop) { loop_->run(stop); }
+void Reactor::stop(int64_t grace_ns) {
+  loop_->post([this, grace_ns] { loop_->begin_stop(grace_ns); });
+}
+void Reactor::call_at(int64_t at_ns, std::function<void()> run) { loop_->call_at(at_ns, std::move(run)); }
+void Reactor::post(std::function<void()> run) { loop_->post(std::move(run)); }
+int64_t Reactor::now_ns() { return clock_now(); }
 
 }  // namespace mlq::http

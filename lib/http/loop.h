@@ -1,41 +1,70 @@
-// The event loop that the parts of the server share: timers, what connections need to know, and the end.
-// Internal to lib/http; everything is used from the loop's thread, apart from post_stop().
+// What stands behind a Reactor: epoll, timers, posts, and the end. Internal to lib/http.
 #pragma once
 
 #include <array>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <atomic>
 #include <cstdint>
 #include <functional>
+#include <mutex>
+#include <span>
 #include <string>
-#include <unordered_set>
+#include <thread>
 #include <vector>
 
-#include "lib/http/server.h"
+#include "lib/base/stop.h"
+#include "lib/http/poller.h"
 
 namespace mlq::http {
 
+class Watcher {
+ public:
+  // `events` of epoll. They are reported once (edge-triggered): whoever does not read or write until it would
+  // block has to come back by itself.
+  virtual void on_ready(uint32_t events) = 0;
+
+ protected:
+  ~Watcher() = default;
+};
+
+// A server or a client pool, as the end of the loop sees it.
+class Part {
+ public:
+  virtual void begin_stop() = 0;  // once
+  virtual bool busy() const = 0;  // the end waits for it
+  virtual void end_now() = 0;     // it has waited long enough
+
+ protected:
+  ~Part() = default;
+};
+
 class Loop {
  public:
-  Loop(const ServerOptions& options, Handler handler);
+  Loop();
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
 
   void run(const StopFlag* stop);
-  void post_stop(int64_t grace_ns);
   void call_at(int64_t at_ns, std::function<void()> run);
+  void post(std::function<void()> run);
+  void begin_stop(int64_t grace_ns);
 
-  boost::asio::io_context& io() { return io_; }
-  const ServerOptions& options() const { return options_; }
-  const Handler& handler() const { return handler_; }
-  // Where a read puts its bytes until they are parsed: one for all connections, since reads do not wait.
+  void add(Part& part);
+  void remove(Part& part);
+  bool stopping() const { return stopping_; }
+  void end_if_done();
+
+  // From here on the watcher is told when the socket can be read or has ended; and with watch_writing() each
+  // time that it can be written again. Closing the socket ends that, but unwatch() must come before.
+  void watch(int fd, Watcher& watcher, bool writing = false);
+  void watch_writing(int fd);
+  void unwatch(int fd);
+
+  // Where a read puts its bytes until they are parsed: one for all sockets, since reads do not wait. Whoever
+  // calls something that may read has to be done with it.
   std::span<char> read_buffer() { return read_buffer_; }
   // `Date: ...` with its line end, for now.
   const std::string& date_line();
-
-  void opened(Connection& connection) { open_.insert(&connection); }
-  void closed(Connection& connection);
-  bool stopping() const { return stopping_; }
-  // Called once when the end begins.
-  std::function<void()> on_stop;
 
  private:
   struct Timer {
@@ -46,28 +75,29 @@ class Loop {
       return at_ns != other.at_ns ? at_ns > other.at_ns : order > other.order;
     }
   };
-  void arm();
+  void turn();
   void run_due();
-  void watch(const StopFlag& stop);
-  void begin_stop(int64_t grace_ns);
-  void end_if_done();
+  void run_posted();
+  void watch_flag(const StopFlag& stop);
 
-  ServerOptions options_;
-  Handler handler_;
+  SteadyClock clock_;
+  Poller poller_{clock_};
+  std::vector<Watcher*> watchers_;  // by descriptor
+  std::vector<Part*> parts_;
+  std::vector<Timer> timers_;
+  uint64_t timers_set_ = 0;
+
+  int wake_ = -1;
+  std::mutex mutex_;
+  std::vector<std::function<void()>> posted_;  // under the mutex
+  std::atomic<bool> has_posted_{false};
+  std::atomic<std::thread::id> thread_{};  // that runs it
+
+  bool stopping_ = false;
+  bool ended_ = false;
   std::array<char, 64 * 1024> read_buffer_;
   std::string date_line_;
   int64_t date_until_ns_ = 0;
-  std::unordered_set<Connection*> open_;
-  bool stopping_ = false;
-
-  // In this order: waiting handlers and timers hold connections, whose sockets belong to the context.
-  boost::asio::io_context io_{1};
-  boost::asio::steady_timer timer_{io_};
-  std::vector<Timer> timers_;
-  uint64_t timers_set_ = 0;
-  bool armed_ = false;
-  int64_t armed_ns_ = 0;
-  bool running_due_ = false;
 };
 
 }  // namespace mlq::http

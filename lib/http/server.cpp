@@ -1,141 +1,241 @@
 #include "lib/http/server.h"
 
 #include <fmt/format.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <unordered_set>
 
 #include "lib/base/error.h"
+#include "lib/http/address.h"
 #include "lib/http/connection.h"
-#include "lib/http/loop.h"
 
 namespace mlq::http {
 namespace {
 
-namespace asio = boost::asio;
-using boost::system::error_code;
-using Protocol = asio::generic::stream_protocol;
-
 constexpr int64_t kAcceptPauseNs = 50'000'000;
+constexpr int kAcceptBurst = 64;      // then other sockets have their turn
+constexpr uint32_t kTurnedAway = 64;  // connections over the limit that are told so at a time
 // With a large window the kernel takes megabytes before a server that reads slowly is felt.
 constexpr int kSlowReceiveBuffer = 8 * 1024;
 
 // The end of a server that had no time to take its name away.
-bool is_stale_socket(asio::io_context& io, const std::string& path) {
+bool is_stale_socket(const std::string& path, const Address& address) {
   struct stat info {};
   if (::lstat(path.c_str(), &info) != 0 || !S_ISSOCK(info.st_mode)) return false;
-  asio::local::stream_protocol::socket probe(io);
-  error_code error;
-  probe.connect(asio::local::stream_protocol::endpoint(path), error);
-  return error == asio::error::connection_refused;
+  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool refused = ::connect(probe, address.get(), address.size) != 0 && errno == ECONNREFUSED;
+  ::close(probe);
+  return refused;
+}
+
+// How often timeouts are looked at; 0: there are none.
+int64_t step_of(const ServerOptions& options) {
+  int64_t least = INT64_MAX;
+  for (const int64_t timeout : {options.header_timeout_ns, options.idle_timeout_ns, options.send_timeout_ns,
+                                options.min_body_rate > 0 ? options.body_grace_ns : 0})
+    if (timeout > 0) least = std::min(least, timeout);
+  return least == INT64_MAX ? 0 : std::clamp<int64_t>(least / 10, 1'000'000, 1'000'000'000);
 }
 
 }  // namespace
 
-struct Server::Listener {
-  Listener(Loop& owner) : loop(owner), acceptor(owner.io()) {}
-  ~Listener() {
-    if (bound_unix) ::unlink(loop.options().unix_path.c_str());
+class Server::Impl final : public Part, public Watcher, public std::enable_shared_from_this<Impl> {
+ public:
+  Impl(Loop& loop, const ServerOptions& options, Handler handler)
+      : state_(std::make_shared<ServerState>(loop, options, std::move(handler))),
+        step_ns_(step_of(state_->options)) {
+    state_->on_closed = [this](Connection& connection) { closed(connection); };
+    listen();
+    loop.add(*this);
+  }
+  ~Impl() {
+    state_->loop.remove(*this);
+    close_listener();
+    end_now();
+    state_->on_closed = nullptr;
   }
 
-  Protocol::endpoint endpoint();
-  void listen();
-  void accept();
+  uint16_t port() const { return port_; }
+  const std::string& url() const { return url_; }
+  const ServerCounters& counters() const { return state_->counters; }
 
-  Loop& loop;
-  asio::basic_socket_acceptor<Protocol> acceptor;
-  uint16_t port = 0;
-  std::string url;
-  bool bound_unix = false;
+  // A handler may call it: connections, which may have something to be read, have to wait for their turn.
+  void stop_accepting() {
+    close_listener();
+    state_->closing = true;
+    state_->loop.post([self = weak_from_this()] {
+      if (const auto server = self.lock()) server->end_idle();
+    });
+  }
+  void begin_stop() override {
+    close_listener();
+    state_->closing = true;
+    end_idle();
+  }
+  bool busy() const override { return !open_.empty(); }
+  void end_now() override {
+    const auto all = open_;
+    for (const auto& connection : all) connection->close_now();
+  }
+
+  void on_ready(uint32_t) override { accept(); }
+
+ private:
+  void listen();
+  void name_it();
+  void accept();
+  void pause_accepting();
+  void taken(int fd);
+  void closed(Connection& connection);
+  void look_at_clock();
+  void close_listener();
+  void end_idle();
+  const ServerOptions& options() const { return state_->options; }
+
+  std::shared_ptr<ServerState> state_;
+  std::unordered_set<std::shared_ptr<Connection>> open_;
+  const int64_t step_ns_;
+  bool looking_ = false;
+  int listener_ = -1;
+  bool full_ = false;  // accepting waits for a connection to close
+  uint16_t port_ = 0;
+  std::string url_;
+  bool bound_unix_ = false;
 };
 
-Protocol::endpoint Server::Listener::endpoint() {
-  const ServerOptions& options = loop.options();
-  if (!options.unix_path.empty()) {
-    if (options.unix_path.size() > 107)
-      throw usage_error("\"{}\": a socket's path has at most 107 bytes", options.unix_path);
-    if (is_stale_socket(loop.io(), options.unix_path)) ::unlink(options.unix_path.c_str());
-    return asio::local::stream_protocol::endpoint(options.unix_path);
+void Server::Impl::listen() {
+  const bool is_unix = !options().unix_path.empty();
+  const Address address =
+      is_unix ? unix_address(options().unix_path) : address_to_listen(options().host, options().port);
+  if (is_unix && is_stale_socket(options().unix_path, address)) ::unlink(options().unix_path.c_str());
+  const std::string name =
+      is_unix ? options().unix_path : fmt::format("{}:{}", options().host, options().port);
+  const auto check = [&](int result) {
+    if (result >= 0) return;
+    const int error = errno;
+    close_listener();
+    throw environment_error("{}: cannot listen: {}", name, std::strerror(error));
+  };
+  listener_ = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  check(listener_);
+  const int on = 1;
+  if (!is_unix) {  // accepted sockets inherit these
+    ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    ::setsockopt(listener_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (options().reuse_port) check(::setsockopt(listener_, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on));
   }
-  error_code error;
-  asio::ip::tcp::resolver resolver(loop.io());
-  const auto found =
-      resolver.resolve(options.host, std::to_string(options.port), asio::ip::resolver_base::passive, error);
-  if (error || found.empty())
-    throw environment_error("{}: cannot find the address to listen on: {}", options.host, error.message());
-  return found.begin()->endpoint();
+  if (options().read_rate > 0)
+    ::setsockopt(listener_, SOL_SOCKET, SO_RCVBUF, &kSlowReceiveBuffer, sizeof kSlowReceiveBuffer);
+  check(::bind(listener_, address.get(), address.size));
+  bound_unix_ = is_unix;
+  check(::listen(listener_, SOMAXCONN));
+  name_it();
+  state_->loop.watch(listener_, *this);
 }
 
-void Server::Listener::listen() {
-  const ServerOptions& options = loop.options();
-  const Protocol::endpoint at = endpoint();
-  const bool is_unix = !options.unix_path.empty();
-  const std::string name = is_unix ? options.unix_path : fmt::format("{}:{}", options.host, options.port);
-  const auto check = [&](const error_code& error) {
-    if (error) throw environment_error("{}: cannot listen: {}", name, error.message());
-  };
-  error_code error;
-  acceptor.open(at.protocol(), error);
-  check(error);
-  if (!is_unix) acceptor.set_option(asio::socket_base::reuse_address(true), error);
-  if (options.read_rate > 0)  // accepted sockets inherit it
-    acceptor.set_option(asio::socket_base::receive_buffer_size(kSlowReceiveBuffer), error);
-  acceptor.bind(at, error);
-  check(error);
-  bound_unix = is_unix;
-  acceptor.listen(asio::socket_base::max_listen_connections, error);
-  check(error);
-  if (is_unix) {
-    url = "unix:" + options.unix_path;
+void Server::Impl::name_it() {
+  if (bound_unix_) {
+    url_ = "unix:" + options().unix_path;
     return;
   }
-  const Protocol::endpoint bound = acceptor.local_endpoint(error);
-  check(error);
-  asio::ip::tcp::endpoint tcp;
-  std::memcpy(tcp.data(), bound.data(), bound.size());
-  tcp.resize(bound.size());
-  port = tcp.port();
-  const std::string host = tcp.address().to_string();
-  url = tcp.address().is_v6() ? fmt::format("http://[{}]:{}", host, port)
-                              : fmt::format("http://{}:{}", host, port);
+  Address bound;
+  ::getsockname(listener_, bound.get(), &bound.size);
+  port_ = bound.port();
+  url_ = "http://" + bound.text();
 }
 
-void Server::Listener::accept() {
-  acceptor.async_accept([this](const error_code& error, Socket socket) {
-    if (error == asio::error::operation_aborted || loop.stopping()) return;
-    if (!error) {
-      std::make_shared<Connection>(loop, std::move(socket))->begin();
-    } else if (error != asio::error::connection_aborted) {  // out of descriptors or memory
-      return loop.call_at(Server::now_ns() + kAcceptPauseNs, [this] { accept(); });
+void Server::Impl::accept() {
+  for (int k = 0; listener_ >= 0 && !full_; ++k) {
+    if (options().max_connections > 0 && open_.size() >= options().max_connections + uint64_t{kTurnedAway}) {
+      full_ = true;
+      return;
     }
-    accept();
+    if (k == kAcceptBurst)
+      return state_->loop.post([self = weak_from_this()] {
+        if (const auto server = self.lock()) server->accept();
+      });
+    const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+      taken(fd);
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      return;
+    } else if (errno != EINTR && errno != ECONNABORTED) {  // out of descriptors or memory
+      return pause_accepting();
+    }
+  }
+}
+
+void Server::Impl::pause_accepting() {
+  state_->loop.call_at(Reactor::now_ns() + kAcceptPauseNs, [self = weak_from_this()] {
+    if (const auto server = self.lock()) server->accept();
   });
 }
 
-Server::Server(const ServerOptions& options, Handler handler)
-    : loop_(std::make_unique<Loop>(options, std::move(handler))),
-      listener_(std::make_unique<Listener>(*loop_)) {
-  listener_->listen();
-  loop_->on_stop = [this] {
-    error_code ignored;
-    listener_->acceptor.close(ignored);
-  };
+void Server::Impl::taken(int fd) {
+  const bool over = options().max_connections > 0 && open_.size() >= options().max_connections;
+  const auto connection = std::make_shared<Connection>(state_, fd);
+  open_.insert(connection);
+  ++state_->counters.accepted;
+  state_->counters.open = open_.size();
+  if (step_ns_ > 0 && !looking_) look_at_clock();
+  if (over)
+    connection->turn_away();
+  else
+    connection->begin();
 }
+
+void Server::Impl::end_idle() {
+  const auto all = open_;
+  for (const auto& connection : all) connection->end_if_idle();
+}
+
+void Server::Impl::closed(Connection& connection) {
+  open_.erase(connection.shared_from_this());
+  state_->counters.open = open_.size();
+  if (std::exchange(full_, false)) {
+    state_->loop.post([self = weak_from_this()] {
+      if (const auto server = self.lock()) server->accept();
+    });
+  }
+  if (state_->loop.stopping()) state_->loop.end_if_done();
+}
+
+// Comes again for as long as there are connections.
+void Server::Impl::look_at_clock() {
+  looking_ = !open_.empty();
+  if (!looking_) return;
+  const int64_t now = Reactor::now_ns();
+  const auto all = open_;
+  for (const auto& connection : all) connection->look_at_clock(now);
+  state_->loop.call_at(now + step_ns_, [self = weak_from_this()] {
+    if (const auto server = self.lock()) server->look_at_clock();
+  });
+}
+
+void Server::Impl::close_listener() {
+  if (listener_ < 0) return;
+  state_->loop.unwatch(listener_);
+  ::close(std::exchange(listener_, -1));
+  if (std::exchange(bound_unix_, false)) ::unlink(options().unix_path.c_str());
+}
+
+Server::Server(Reactor& reactor, const ServerOptions& options, Handler handler)
+    : impl_(std::make_shared<Impl>(reactor.loop(), options, std::move(handler))) {}
 
 Server::~Server() = default;
 
-uint16_t Server::port() const { return listener_->port; }
-std::string Server::url() const { return listener_->url; }
-
-void Server::run(const StopFlag* stop) {
-  listener_->accept();
-  loop_->run(stop);
-}
-
-void Server::stop(int64_t grace_ns) { loop_->post_stop(grace_ns); }
-void Server::call_at(int64_t at_ns, std::function<void()> run) { loop_->call_at(at_ns, std::move(run)); }
+uint16_t Server::port() const { return impl_->port(); }
+std::string Server::url() const { return impl_->url(); }
+void Server::stop_accepting() { impl_->stop_accepting(); }
+ServerCounters Server::counters() const { return impl_->counters(); }
 
 }  // namespace mlq::http

@@ -109,29 +109,29 @@ NullDraws null_draws(const NullServerOptions& options, uint64_t index) {
 NullServer::NullServer(const NullServerOptions& options)
     : options_(checked(options)),
       answers_(options_),
-      server_(server_options(options_),
+      server_(reactor_, server_options(options_),
               [this](const http::Request& request, const http::Reply& reply) { on_request(request, reply); }),
       queue_(options_.servers) {
   if (options_.batch) batches_.emplace(*options_.batch, options_.servers);
 }
 
 NullServer::~NullServer() {
-  server_.stop(0);
+  reactor_.stop(0);
   if (thread_.joinable()) thread_.join();
 }
 
 void NullServer::run(records::Writer* writer, const StopFlag* stop) {
   writer_ = writer;
-  start_ns_ = http::Server::now_ns();
+  start_ns_ = http::Reactor::now_ns();
   if (options_.duration_ns > 0) {
-    server_.call_at(steps_after(start_ns_, 1, options_.duration_ns), [this] { server_.stop(kGraceNs); });
+    reactor_.call_at(steps_after(start_ns_, 1, options_.duration_ns), [this] { reactor_.stop(kGraceNs); });
   }
   if (writer_ != nullptr) flush_soon();
-  server_.run(stop);
+  reactor_.run(stop);
 }
 
 void NullServer::flush_soon() {
-  server_.call_at(http::Server::now_ns() + kFlushNs, [this] {
+  reactor_.call_at(http::Reactor::now_ns() + kFlushNs, [this] {
     if (taken_ != flushed_) writer_->flush();
     flushed_ = taken_;
     flush_soon();
@@ -149,7 +149,7 @@ void NullServer::start(records::Writer* writer) {
 }
 
 void NullServer::stop() {
-  server_.stop(0);
+  reactor_.stop(0);
   if (thread_.joinable()) thread_.join();
   if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
@@ -175,7 +175,7 @@ void NullServer::on_request(const http::Request& request, const http::Reply& rep
     job.reset = draws.reset;
     enqueue(std::move(job), served_ns, draws.service_ns);
   }
-  if (taken_ == options_.count) server_.stop(kLastAnswersNs);
+  if (taken_ == options_.count) reactor_.stop(kLastAnswersNs);
 }
 
 void NullServer::record(const http::Request& request, const NullAnswer& answer, uint64_t index,
@@ -213,9 +213,9 @@ void NullServer::watch_batches() {
   const auto next = batches_->next_start();
   if (!next || clock_.world(*next) >= batch_timer_ns_) return;
   const int64_t at_ns = batch_timer_ns_ = clock_.world(*next);
-  server_.call_at(at_ns, [this, at_ns] {
+  reactor_.call_at(at_ns, [this, at_ns] {
     if (at_ns == batch_timer_ns_) batch_timer_ns_ = kForeverNs;
-    start_batches(clock_.served(http::Server::now_ns()));
+    start_batches(clock_.served(http::Reactor::now_ns()));
     watch_batches();
   });
 }
@@ -230,7 +230,7 @@ void NullServer::schedule(Job job, int64_t served_ns) {
   }
   const int64_t at_ns = clock_.world(served_ns);
   if (at_ns <= last_arrival_ns_) return deliver(job);
-  server_.call_at(at_ns, [this, kept = std::make_shared<Job>(std::move(job))] { deliver(*kept); });
+  reactor_.call_at(at_ns, [this, kept = std::make_shared<Job>(std::move(job))] { deliver(*kept); });
 }
 
 http::Response NullServer::response(const Job& job) const {
@@ -270,7 +270,7 @@ void NullServer::stream_tokens(std::shared_ptr<Job> job) {
     return clock_.world(
         steps_after(steps_after(job->served_ns, 1, rule.ttft_ns), sent / rule.chunk, rule.itl_ns));
   };
-  const int64_t now = http::Server::now_ns();
+  const int64_t now = http::Reactor::now_ns();
   std::string events;
   for (uint64_t k = 0; k < kEventsAtOnce && job->sent < tokens.tokens && due(job->sent) <= now; ++k) {
     const uint64_t count = std::min<uint64_t>(rule.chunk, tokens.tokens - job->sent);
@@ -284,7 +284,7 @@ void NullServer::stream_tokens(std::shared_ptr<Job> job) {
   if (last) return job->reply.finish();
   if (!job->reply.open()) return;
   const int64_t not_before = job->reply.unsent_bytes() > kStreamAhead ? now + kSlowClientNs : now;
-  server_.call_at(std::max(due(job->sent), not_before), [this, job] { stream_tokens(job); });
+  reactor_.call_at(std::max(due(job->sent), not_before), [this, job] { stream_tokens(job); });
 }
 
 uint64_t run_null_server(const NullServerOptions& options, records::Run run, records::Writer& writer,

@@ -89,6 +89,7 @@ class NullServer {
 
   NullServerOptions options_;
   NullApiAnswers answers_;
+  http::Reactor reactor_;
   http::Server server_;
   FcfsQueue queue_;
   std::optional<BatchQueue> batches_;

@@ -20,27 +20,27 @@ namespace {
 
 using test::SocketClient;
 
-// A server on a thread of its own, which ends with it. A handler may take the server, too.
+// A server on a thread of its own, which ends with it. A handler may take the reactor, too.
 class Running {
  public:
   template <class Handle>
   explicit Running(Handle handle, const ServerOptions& options = {})
-      : server_(options,
-                [this, handle](const Request& request, const Reply& reply) {
-                  if constexpr (std::is_invocable_v<Handle, Server&, const Request&, const Reply&>)
-                    handle(server_, request, reply);
+      : server_(reactor_, options,
+                [this, handle](Request& request, const Reply& reply) {
+                  if constexpr (std::is_invocable_v<Handle, Reactor&, Request&, const Reply&>)
+                    handle(reactor_, request, reply);
                   else
                     handle(request, reply);
                 }),
-        thread_([this] { server_.run(); }) {}
-  ~Running() { end(); }
-  void end() {
-    server_.stop(0);
-    if (thread_.joinable()) thread_.join();
+        thread_([this] { reactor_.run(); }) {}
+  ~Running() {
+    reactor_.stop(0);
+    thread_.join();
   }
   Server* operator->() { return &server_; }
 
  private:
+  Reactor reactor_;
   Server server_;
   std::thread thread_;
 };
@@ -97,7 +97,8 @@ TEST(Server, UrlNamesThePortThatWasFree) {
   ServerOptions same;
   same.port = server->port();
   try {
-    Server second(same, echo);
+    Reactor reactor;
+    Server second(reactor, same, echo);
     FAIL() << "two servers on one port";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ExitKind::environment);
@@ -115,7 +116,8 @@ TEST(Server, ListensOnAUnixSocketAndTakesItsNameAway) {
     SocketClient client(options.unix_path);
     ASSERT_TRUE(client.request("/u"));
     EXPECT_EQ(client.answer().body, "GET /u  ");
-    EXPECT_THROW(Server(options, echo), Error) << "the socket is in use";
+    Reactor reactor;
+    EXPECT_THROW(Server(reactor, options, echo), Error) << "the socket is in use";
   }
   struct stat info {};
   EXPECT_NE(::stat(options.unix_path.c_str(), &info), 0);
@@ -123,10 +125,10 @@ TEST(Server, ListensOnAUnixSocketAndTakesItsNameAway) {
 
 TEST(Server, AnswersLaterFromATimer) {
   std::atomic<bool> early{false};
-  Running server([&early](Server& self, const Request&, const Reply& reply) {
-    const int64_t due = Server::now_ns() + 2'000'000;
+  Running server([&early](Reactor& self, const Request&, const Reply& reply) {
+    const int64_t due = Reactor::now_ns() + 2'000'000;
     self.call_at(due, [&early, reply, due] {
-      if (Server::now_ns() < due) early = true;
+      if (Reactor::now_ns() < due) early = true;
       reply.send({.body = "late"});
     });
   });
@@ -140,14 +142,15 @@ TEST(Server, AnswersLaterFromATimer) {
 
 TEST(Server, CallsTimersInTheOrderOfTheirTimes) {
   std::vector<int> order;
-  Server server({}, echo);
-  const int64_t now = Server::now_ns();
-  server.call_at(now + 2'000'000, [&] { order.push_back(3); });
-  server.call_at(now + 1'000'000, [&] { order.push_back(1); });
-  server.call_at(now + 1'000'000, [&] { order.push_back(2); });
-  server.call_at(now + 3'000'000, [&] { server.stop(0); });
-  server.call_at(now - 1, [&] { order.push_back(0); });
-  server.run();
+  Reactor reactor;
+  Server server(reactor, {}, echo);
+  const int64_t now = Reactor::now_ns();
+  reactor.call_at(now + 2'000'000, [&] { order.push_back(3); });
+  reactor.call_at(now + 1'000'000, [&] { order.push_back(1); });
+  reactor.call_at(now + 1'000'000, [&] { order.push_back(2); });
+  reactor.call_at(now + 3'000'000, [&] { reactor.stop(0); });
+  reactor.call_at(now - 1, [&] { order.push_back(0); });
+  reactor.run();
   EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 3}));
 }
 
@@ -294,8 +297,8 @@ TEST(Server, ClosesAfterAnAnswerThatSaysSo) {
 }
 
 TEST(Server, AnswersAClientThatHasSaidAll) {
-  Running server([](Server& self, const Request&, const Reply& reply) {
-    self.call_at(Server::now_ns() + 5'000'000, [reply] { reply.send({.body = "still here"}); });
+  Running server([](Reactor& self, const Request&, const Reply& reply) {
+    self.call_at(Reactor::now_ns() + 5'000'000, [reply] { reply.send({.body = "still here"}); });
   });
   SocketClient client(server->port());
   client.request("/");
@@ -316,13 +319,12 @@ TEST(Server, DripsAndReadsSlowlyButCompletely) {
 }
 
 TEST(Server, EndsWhenTheAnswersUnderWayHaveBeenSent) {
-  Server* self = nullptr;
-  Server server({}, [&](const Request&, const Reply& reply) {
-    self->stop(60'000'000'000);
-    self->call_at(Server::now_ns() + 20'000'000, [reply] { reply.send({.body = "the last"}); });
+  Reactor reactor;
+  Server server(reactor, {}, [&](const Request&, const Reply& reply) {
+    reactor.stop(60'000'000'000);
+    reactor.call_at(Reactor::now_ns() + 20'000'000, [reply] { reply.send({.body = "the last"}); });
   });
-  self = &server;
-  std::thread thread([&] { server.run(); });
+  std::thread thread([&] { reactor.run(); });
   {
     SocketClient idle(server.port());
     SocketClient client(server.port());
@@ -337,8 +339,9 @@ TEST(Server, EndsWhenTheAnswersUnderWayHaveBeenSent) {
 
 TEST(Server, EndsByTheStopFlag) {
   StopFlag stop;
-  Server server({}, echo);
-  std::thread thread([&] { server.run(&stop); });
+  Reactor reactor;
+  Server server(reactor, {}, echo);
+  std::thread thread([&] { reactor.run(&stop); });
   SocketClient client(server.port());
   client.request("/");
   EXPECT_EQ(client.answer().status, 200);
@@ -347,8 +350,9 @@ TEST(Server, EndsByTheStopFlag) {
 }
 
 TEST(Server, PassesOnWhatAHandlerThrows) {
-  Server server({}, [](const Request&, const Reply&) { throw environment_error("disk full"); });
-  std::thread thread([&] { EXPECT_THROW(server.run(), Error); });
+  Reactor reactor;
+  Server server(reactor, {}, [](const Request&, const Reply&) { throw environment_error("disk full"); });
+  std::thread thread([&] { EXPECT_THROW(reactor.run(), Error); });
   SocketClient client(server.port());
   client.request("/");
   thread.join();

@@ -42,7 +42,9 @@ SocketClient::SocketClient(const std::string& unix_path) {
   fd_ = connected(AF_UNIX, reinterpret_cast<const sockaddr*>(&address), sizeof address);
 }
 
-SocketClient::~SocketClient() { ::close(fd_); }
+SocketClient::~SocketClient() {
+  if (fd_ >= 0) ::close(fd_);
+}
 
 bool SocketClient::send(std::string_view bytes) {
   while (!bytes.empty()) {
@@ -61,6 +63,13 @@ bool SocketClient::request(std::string_view target, std::string_view body, std::
 }
 
 void SocketClient::end_sending() { ::shutdown(fd_, SHUT_WR); }
+
+void SocketClient::reset() {
+  const linger hard{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+  ::close(fd_);
+  fd_ = -1;
+}
 
 bool SocketClient::read_more() {
   char bytes[64 * 1024];

@@ -22,6 +22,8 @@ class SocketClient {
   bool request(std::string_view target, std::string_view body = {}, std::string_view headers = {});
   // No more is sent; the other side sees the end.
   void end_sending();
+  // Closes it with RST (a unix socket: as any close). Nothing else may be called after it.
+  void reset();
 
   struct Answer {
     int status = 0;      // 0: the connection ended before there was one

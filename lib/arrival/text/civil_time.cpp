@@ -322,7 +322,8 @@ void format_utc(int64_t unix_ns, int decimals, std::string& out) {
                  date.day, of_day / 3600, of_day / 60 % 60, of_day % 60);
   if (decimals == 0) return;
   char digits[16];
-  fmt::format_to(digits, "{:09}", unix_ns - seconds * kNsPerSecond);
+  const int64_t rest = unix_ns % kNsPerSecond;  // seconds * kNsPerSecond may be below the least int64
+  fmt::format_to(digits, "{:09}", rest < 0 ? rest + kNsPerSecond : rest);
   out += '.';
   out.append(digits, static_cast<size_t>(decimals));
 }

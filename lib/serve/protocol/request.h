@@ -99,7 +99,7 @@ struct ParsedRequest {
 // What the operator allows; the same for all requests of a model. The texts must outlive the requests.
 struct Rules {
   bool batchable = true;                          // resolved: `auto` has asked the metadata
-  std::span<const std::string> batch_params;      // request parameters that may stand in a batch
+  std::span<const std::string> batch_params{};    // request parameters that may stand in a batch
   uint64_t max_rows = 256;                        // more rows go alone
   uint64_t max_batch_bytes = uint64_t{16} << 20;  // more bytes go alone
 };

@@ -10,6 +10,7 @@
 
 namespace mlq::serve {
 
+// Valid pointers (pointer_tokens of pointer.h checks).
 struct RowPlaces {
   std::string_view rows;     // JSON pointer to the row array of a request; "" is the body itself
   std::string_view answers;  // JSON pointer to the answer array of a reply

@@ -1,0 +1,18 @@
+#include "lib/serve/protocol/request.h"
+
+namespace mlq::serve {
+
+std::optional<uint64_t> element_count(std::span<const uint64_t> shape) {
+  constexpr uint64_t limit = uint64_t{1} << 63;
+  uint64_t count = 1;
+  bool empty = false;
+  for (const uint64_t n : shape) {
+    // A zero does not excuse the others: a row of the shape must have a size too.
+    empty |= n == 0;
+    if (n > 0 && __builtin_mul_overflow(count, n, &count)) return std::nullopt;
+    if (count >= limit) return std::nullopt;
+  }
+  return empty ? 0 : count;
+}
+
+}  // namespace mlq::serve
