@@ -63,7 +63,7 @@ Options options(const Curve& curve, uint32_t slots, double noise, double load) {
   options.noise = noise;
   options.rate_per_s = load * capacity_per_s(curve, slots);
   // Ten times the objective at least, or the queue never settles.
-  options.requests = std::max<uint64_t>(5'000, static_cast<uint64_t>(options.rate_per_s / 7));
+  options.requests = std::max<uint64_t>(10'000, static_cast<uint64_t>(options.rate_per_s / 7));
   options.knobs.slo_ns = kSloNs;
   options.knobs.concurrency = slots;
   return options;
