@@ -2,6 +2,7 @@
 // standard error. Each line there begins with the program's name; standard output belongs to the records.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -22,6 +23,7 @@ struct SharedOptions {
   std::string output = "-";      // -o, --output: path, or - for standard output
   unsigned threads = 0;          // -j, --threads: 0 is one for each core that this process may use
   uint64_t seed = 1;             // --seed
+  bool seed_given = false;       // it stood on the command line
   bool strict = false;           // --strict: unknown fields and types are errors
   bool provenance = true;        // --no-provenance: no `run` and no `end` record
   bool allow_truncated = false;  // --allow-truncated: a cut input is no error
@@ -45,6 +47,8 @@ class Context {
   SharedOptions& shared() { return shared_; }
   unsigned threads() const;           // at least 1
   StopFlag& stop() { return stop_; }  // set by the first SIGINT or SIGTERM
+  // From the first call on SIGHUP no longer kills but sets this flag; who acts on it takes it back.
+  std::atomic<bool>& hangup();
   const Terminal& terminal() const { return terminal_; }
   bool wants_summary() const { return shared_.summary || (terminal_.err_is_terminal && !shared_.quiet); }
 

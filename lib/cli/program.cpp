@@ -39,6 +39,10 @@ void on_signal(int signal) {
   give_up_handlers();
 }
 
+std::atomic<bool> process_hangup{false};
+
+void on_hangup(int) { process_hangup.store(true, std::memory_order_relaxed); }
+
 // SIGPIPE ignored, SIGINT and SIGTERM to the stop flag, for as long as it lives.
 class SignalScope {
  public:
@@ -47,11 +51,13 @@ class SignalScope {
     change(SIGPIPE, SIG_IGN, old_pipe_);
     take(SIGINT, old_interrupt_);
     take(SIGTERM, old_terminate_);
+    sigaction(SIGHUP, nullptr, &old_hangup_);
   }
   ~SignalScope() {
     sigaction(SIGPIPE, &old_pipe_, nullptr);
     sigaction(SIGINT, &old_interrupt_, nullptr);
     sigaction(SIGTERM, &old_terminate_, nullptr);
+    sigaction(SIGHUP, &old_hangup_, nullptr);
   }
   SignalScope(const SignalScope&) = delete;
   SignalScope& operator=(const SignalScope&) = delete;
@@ -73,6 +79,7 @@ class SignalScope {
   struct sigaction old_pipe_ {};
   struct sigaction old_interrupt_ {};
   struct sigaction old_terminate_ {};
+  struct sigaction old_hangup_ {};
 };
 
 // A file opened later must not become standard error because that was closed. The places are taken so that
@@ -243,6 +250,15 @@ int Invocation::fail_of_ours(std::string_view what) {
 }
 
 }  // namespace
+
+std::atomic<bool>& Context::hangup() {
+  struct sigaction action {};
+  action.sa_handler = on_hangup;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGHUP, &action, nullptr);
+  return process_hangup;
+}
 
 int run_main(const Program& program, int argc, const char* const* argv) {
   occupy_standard_streams();

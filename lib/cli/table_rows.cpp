@@ -41,7 +41,11 @@ Option shared_row(Shared which, SharedOptions& to) {
           .from_environment("MLQ_THREADS");
     case Shared::seed:
       return value_option("seed", "SEED", "Seed of all randomness: a number of 64 bits, or any text.",
-                          to.seed, parse_seed)
+                          to.seed,
+                          [&to](std::string_view given) {
+                            to.seed_given = true;
+                            return parse_seed(given);
+                          })
           .shown_default("1");
     case Shared::strict:
       return flag("strict", "Refuse records with unknown types or fields instead of passing over them.",

@@ -428,10 +428,10 @@ TransferEnd probe(const ClientConfig& config) {
   return transfer_end(easy.get(), curl_easy_perform(easy.get()), true, error);
 }
 
-Reply fetch(const ClientConfig& config, const ClientRequest& request, int64_t timeout_ns) {
+FetchedReply fetch(const ClientConfig& config, const ClientRequest& request, int64_t timeout_ns) {
   const Easy easy = make_easy(config);
   const HeaderList headers = make_headers(config);
-  Reply reply;
+  FetchedReply reply;
   arm(easy.get(), config, request);
   set(easy.get(), CURLOPT_HTTPHEADER, headers.get());
   set(easy.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(timeout_ns / 1'000'000));

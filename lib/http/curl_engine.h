@@ -44,12 +44,12 @@ std::string curl_version();
 // Connects, with TLS if the URL asks for it, and closes again: nothing is sent.
 TransferEnd probe(const ClientConfig& config);
 
-struct Reply {
+struct FetchedReply {
   long status = 0;   // 0: no answer came
   std::string body;  // at most 16 MiB
   TransferEnd end;
 };
 // One request, in a blocking manner, of whatever method; for what is asked before a run.
-Reply fetch(const ClientConfig& config, const ClientRequest& request, int64_t timeout_ns);
+FetchedReply fetch(const ClientConfig& config, const ClientRequest& request, int64_t timeout_ns);
 
 }  // namespace mlq::http

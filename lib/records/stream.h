@@ -114,6 +114,9 @@ struct End {
   std::optional<uint64_t> bad_lines;
   std::optional<uint64_t> bad_bytes;
   std::optional<uint64_t> inversions;
+  std::optional<uint64_t> requests;
+  std::optional<uint64_t> good;
+  std::optional<uint64_t> lost_requests;
   std::optional<bool> interrupted;
   std::optional<std::string> note;
 };
@@ -145,6 +148,10 @@ struct Schema<End> {
       field<"bad_bytes", &End::bad_bytes>("", "Bytes of the source that were no UTF-8 and became U+FFFD."),
       field<"inversions", &End::inversions>("",
                                             "Records of the source that came before an earlier one in time."),
+      field<"requests", &End::requests>("", "Of a server: requests that its models were asked."),
+      field<"good", &End::good>("", "Of these, answered with 2xx, no default, within the deadline."),
+      field<"lost_requests", &End::lost_requests>("",
+                                                  "Of these, not answered when the time to drain was over."),
       field<"interrupted", &End::interrupted>("", "True if a signal ended the run early."),
       field<"note", &End::note>("", "What else should be known."),
   };

@@ -143,7 +143,7 @@ void Run::prepare_requests() {
     request.method = asked.body.empty() ? "GET" : "POST";
     request.target = asked.target;
     request.body = asked.body;
-    http::Reply reply = http::fetch(client_, request, kFetchTimeout);
+    http::FetchedReply reply = http::fetch(client_, request, kFetchTimeout);
     if (reply.status == 0) return {0, reply.end.note};
     return {reply.status, std::move(reply.body)};
   });

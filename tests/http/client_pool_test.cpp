@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <future>
+#include <latch>
 #include <optional>
 #include <thread>
 
@@ -254,8 +255,10 @@ TEST(ClientPool, ANewConnectionThatEndsBeforeOrWithinTheReplyIsAFailure) {
 TEST(ClientPool, AnIdleConnectionThatEndsOrSpeaksIsDropped) {
   std::promise<void> idle;
   auto was_idle = idle.get_future().share();
-  ScriptedServer server([was_idle](Peer& peer, int connection) {
+  std::latch both(2);
+  ScriptedServer server([was_idle, &both](Peer& peer, int connection) {
     peer.request();
+    both.arrive_and_wait();  // neither is idle while the other is sent
     peer.send(text("x"));
     was_idle.wait();
     if (connection == 1) peer.send("out of turn");

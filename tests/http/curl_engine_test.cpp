@@ -475,7 +475,7 @@ TEST_F(Engine, ManyAtOnceAreAllAnsweredOnce) {
 TEST_F(Engine, FetchGivesStatusAndBody) {
   server.emplace(always("HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnope"));
   connect(server->url());
-  const Reply reply = fetch(config, {}, kPatience);
+  const FetchedReply reply = fetch(config, {}, kPatience);
   EXPECT_EQ(reply.status, 404);
   EXPECT_EQ(reply.body, "nope");
 }

@@ -297,29 +297,35 @@ TEST(ServerAttack, ALargeBodyAndALargeAnswerInPiecesAreCompleteAndPadded) {
   EXPECT_EQ(server.counters().buffered_bytes, 0u);
 }
 
+// Writes 200 pieces of 50 kB, no more of them at a time than a client takes.
+struct Stream : std::enable_shared_from_this<Stream> {
+  explicit Stream(const Reply& to) : reply(to) {}
+  void go_on() {
+    for (; left > 0; --left) {
+      if (reply.unsent_bytes() >= 100'000)
+        return reply.on_drained([self = shared_from_this()] { self->go_on(); });
+      reply.write(std::string(50'000, 's'));
+      most = std::max(most.load(), reply.unsent_bytes());
+    }
+    reply.finish();
+  }
+
+  static inline std::atomic<size_t> most = 0;
+  Reply reply;
+  int left = 200;
+};
+
 TEST(ServerAttack, StreamsWaitForASlowClient) {
-  std::atomic<size_t> most{0};
   RunningServer server([&](Request&, const Reply& reply) {
     reply.start({});
-    auto left = std::make_shared<int>(200);
-    auto more = std::make_shared<std::function<void()>>();
-    *more = [=, &most] {
-      while (*left > 0 && reply.unsent_bytes() < 100'000) {
-        reply.write(std::string(50'000, 's'));
-        most = std::max(most.load(), reply.unsent_bytes());
-        --*left;
-      }
-      if (*left > 0) return reply.on_drained(*more);
-      reply.finish();
-    };
-    (*more)();
+    std::make_shared<Stream>(reply)->go_on();
   });
   SocketClient client(server->port());
   client.request("/");
   const auto answer = client.answer();
   EXPECT_TRUE(answer.whole);
   EXPECT_EQ(answer.body.size(), 200u * 50'000);
-  EXPECT_LT(most, 200'000u);
+  EXPECT_LT(Stream::most, 200'000u);
 }
 
 TEST(ServerAttack, DrainingAnswersWhatIsUnderWayAndClosesTheRest) {

@@ -6,7 +6,9 @@ namespace mlq::serve {
 namespace {
 
 TEST(Route, ThePathsOfTheProtocolAreKnown) {
-  const auto kind = [](std::string_view method, std::string_view target) { return parse_route(method, target).kind; };
+  const auto kind = [](std::string_view method, std::string_view target) {
+    return parse_route(method, target).kind;
+  };
   EXPECT_EQ(kind("GET", "/v2"), RouteKind::server);
   EXPECT_EQ(kind("GET", "/v2/health/live"), RouteKind::live);
   EXPECT_EQ(kind("GET", "/v2/health/ready?x=1"), RouteKind::ready);
@@ -28,9 +30,10 @@ TEST(Route, NamesAndVersionsAreTakenAsTheyStand) {
 TEST(Route, TheWrongMethodIsToldFromNoSuchPath) {
   EXPECT_EQ(parse_route("GET", "/v2/models/m/infer").kind, RouteKind::wrong_method);
   EXPECT_EQ(parse_route("POST", "/v2/health/live").kind, RouteKind::wrong_method);
-  for (const char* path : {"/", "", "/v2/model/m", "/v2/models/", "/v2/models//infer", "/v2/models/m/generate",
-                           "/v2/models/m/versions//infer", "/v2/repository/index", "/v1/models/", "/v1/models/m:explain",
-                           "/v1/models/m/x:predict", "/metrics", "/v2/models/m/infer/"})
+  for (const char* path :
+       {"/", "", "/v2/model/m", "/v2/models/", "/v2/models//infer", "/v2/models/m/generate",
+        "/v2/models/m/versions//infer", "/v2/repository/index", "/v1/models/", "/v1/models/m:explain",
+        "/v1/models/m/x:predict", "/metrics", "/v2/models/m/infer/"})
     EXPECT_EQ(parse_route("POST", path).kind, RouteKind::none) << path;
 }
 

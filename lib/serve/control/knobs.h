@@ -102,8 +102,8 @@ class KnobTable {
  public:
   // A member is a bool, an integer, a double or an enum; of an enum, `choices` are its names in the order of
   // its values.
-  template <class T>
-  KnobTable& add(T Options::*member, Knob knob) {
+  template <class T, class Base>
+  requires std::derived_from<Options, Base> KnobTable& add(T Base::*member, Knob knob) {
     Binding binding;
     const std::vector<KnobValue> names = std::is_enum_v<T> ? knob.choices : std::vector<KnobValue>();
     binding.get = [member, names](const Options& o) -> KnobValue {

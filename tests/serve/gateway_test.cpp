@@ -1,0 +1,456 @@
+// mlq-serve whole, in this process: clients over sockets, containers that misbehave on purpose.
+#include "lib/serve/gateway/gateway.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "lib/base/io.h"
+#include "lib/http/client_pool.h"
+#include "lib/jsonl/object.h"
+#include "tests/serve/container.h"
+#include "tests/support/temp_dir.h"
+
+namespace mlq::serve {
+namespace {
+
+using test::Container;
+
+struct Got {
+  int status = 0;
+  std::string body;
+  std::map<std::string, std::string> headers;
+};
+
+struct Ask {
+  std::string body;
+  std::string headers = {};
+  std::string target = "/v2/models/m/infer";
+  std::string method = "POST";
+};
+
+std::string rows_of(std::initializer_list<int> values, const std::string& more = "") {
+  return fmt::format(R"({{{}"inputs":[{{"name":"x","datatype":"INT64","shape":[{}],"data":[{}]}}]}})", more,
+                     values.size(), fmt::join(values, ","));
+}
+std::string answer_of(std::initializer_list<int> values, const std::string& id = "") {
+  return fmt::format(
+      R"({{"model_name":"m",{}"outputs":[{{"name":"y","datatype":"INT64","shape":[{}],"data":[{}]}}]}})", id,
+      values.size(), fmt::join(values, ","));
+}
+
+class ServeGateway : public testing::Test {
+ protected:
+  ~ServeGateway() override { stop(); }
+
+  void start(std::vector<std::string> replicas, std::map<std::string, KnobValue> knobs = {},
+             const std::function<void(GatewayOptions&)>& more = {}) {
+    GatewayOptions options;
+    ModelConfig model;
+    model.name = model.upstream_name = "m";
+    model.replicas = std::move(replicas);
+    model.knobs = std::move(knobs);
+    options.config.models.push_back(model);
+    options.listen.port = 0;
+    options.admin = ListenAddress{"127.0.0.1", 0, {}};
+    options.emit = parse_emit("state,window,request,batch");
+    options.seed = 1;
+    options.id_keys = {1, 2};
+    if (more) more(options);
+    gateway_ = std::make_unique<Gateway>(std::move(options), [](const std::string&) {});
+    writer_ = std::make_unique<records::Writer>(Output::open(folder_ / "out.jsonl"), true);
+    writer_->keep_interrupted();
+    thread_ = std::thread([this] {
+      records::Run run;
+      run.tool = "mlq-serve";
+      run.version = "0";
+      outcome_ = gateway_->run(run, *writer_, stop_, &reload_);
+    });
+    // Metadata come with the first health check.
+    if (gateway_->admin_url().empty()) return;
+    for (int k = 0; k < 500 && !batchable(); ++k) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  bool batchable() {
+    return admin("GET", "/admin/v1/models/m").body.find("\"batchable\":true") != std::string::npos;
+  }
+  void stop() {
+    if (!thread_.joinable()) return;
+    stop_.request(15);
+    thread_.join();
+  }
+
+  // All at once, each on its own connection; in the order asked.
+  std::vector<Got> ask_url(const std::string& url, const std::vector<Ask>& asks) {
+    http::Reactor reactor;
+    http::ClientPoolOptions options;
+    options.max_connections = 4096;
+    http::ClientPool pool(reactor, http::parse_url(url), options);
+    std::vector<Got> out(asks.size());
+    size_t left = asks.size();
+    for (size_t k = 0; k < asks.size(); ++k) {
+      const std::string_view piece = asks[k].body;
+      http::UpstreamRequest request;
+      request.method = asks[k].method;
+      request.target = asks[k].target;
+      request.headers = asks[k].headers;
+      if (!piece.empty()) request.body = {&piece, 1};
+      pool.send(request, http::Reactor::now_ns() + 20'000'000'000, [&, k](http::UpstreamReply& reply) {
+        out[k].status = reply.status;
+        out[k].body = reply.body;
+        for (const http::Header& header : reply.headers) out[k].headers.emplace(header.name, header.value);
+        if (--left == 0) reactor.stop(0);
+      });
+    }
+    reactor.run();
+    return out;
+  }
+  std::vector<Got> ask(const std::vector<Ask>& asks) { return ask_url(gateway_->url(), asks); }
+  Got ask(const std::string& body, const std::string& headers = "") {
+    return ask({Ask{body, headers}}).front();
+  }
+  Got admin(const std::string& method, const std::string& target, const std::string& body = "") {
+    const std::string headers = body.empty() ? "" : "Content-Type: application/json\r\n";
+    return ask_url(gateway_->admin_url(), {{body, headers, target, method}}).front();
+  }
+  std::vector<std::string> records(const std::string& type) {
+    stop();
+    std::vector<std::string> out;
+    const std::string text = read_file(folder_ / "out.jsonl");
+    for (size_t at = 0; at < text.size();) {
+      const size_t end = text.find('\n', at);
+      const std::string line = text.substr(at, end - at);
+      if (line.starts_with("{\"type\":\"" + type + "\"")) out.push_back(line);
+      at = end + 1;
+    }
+    return out;
+  }
+
+  test::TempDir folder_;
+  std::unique_ptr<Gateway> gateway_;
+  std::unique_ptr<records::Writer> writer_;
+  StopFlag stop_;
+  std::atomic<bool> reload_{false};
+  GatewayOutcome outcome_;
+  std::thread thread_;
+};
+
+TEST_F(ServeGateway, ManyClientsShareBatchesAndEachGetsItsOwnRows) {
+  Container container({.base_ns = 20'000'000});
+  start({container.url()}, {{"controller", std::string("fixed")}});
+  std::vector<Ask> asks;
+  for (int k = 0; k < 300; ++k)
+    asks.push_back({rows_of({k, 1000 + k}, k % 3 == 0 ? fmt::format("\"id\":\"i{}\",", k) : "")});
+  const std::vector<Got> got = ask(asks);
+  for (int k = 0; k < 300; ++k) {
+    EXPECT_EQ(got[static_cast<size_t>(k)].status, 200);
+    EXPECT_EQ(got[static_cast<size_t>(k)].body,
+              answer_of({k, 1000 + k}, k % 3 == 0 ? fmt::format("\"id\":\"i{}\",", k) : ""));
+  }
+  EXPECT_GT(container.largest(), 50u);
+  EXPECT_LE(container.largest(), 256u);
+  EXPECT_LT(container.seen().size(), 20u);
+}
+
+TEST_F(ServeGateway, SeveralReactorsServeTheSameModel) {
+  Container container({.base_ns = 5'000'000});
+  start({container.url()}, {{"controller", std::string("fixed")}}, [](GatewayOptions& o) { o.threads = 3; });
+  std::vector<Ask> asks;
+  for (int k = 0; k < 200; ++k) asks.push_back({rows_of({k})});
+  const std::vector<Got> got = ask(asks);
+  for (int k = 0; k < 200; ++k) EXPECT_EQ(got[static_cast<size_t>(k)].body, answer_of({k}));
+  EXPECT_GT(container.largest(), 5u);
+  stop();
+  EXPECT_EQ(outcome_.requests, 200u);
+  EXPECT_EQ(outcome_.good, 200u);
+  EXPECT_EQ(outcome_.lost_requests, 0u);
+}
+
+TEST_F(ServeGateway, APoisonedRowFailsAlone) {
+  Container container({.base_ns = 10'000'000, .status = [](const std::vector<std::string>& rows) {
+                         return std::ranges::find(rows, "13") == rows.end() ? 200 : 422;
+                       }});
+  start({container.url()}, {{"controller", std::string("fixed")}});
+  std::vector<Ask> asks;
+  for (int k = 0; k < 32; ++k) asks.push_back({rows_of({k})});
+  const std::vector<Got> got = ask(asks);
+  for (int k = 0; k < 32; ++k) {
+    const Got& g = got[static_cast<size_t>(k)];
+    EXPECT_EQ(g.status, k == 13 ? 422 : 200) << k;
+    if (k == 13) EXPECT_EQ(g.headers.at("x-mlq-upstream-status"), "422");
+  }
+}
+
+TEST_F(ServeGateway, AContainerThatFailsEverythingIsNotFlooded) {
+  Container container({.base_ns = 10'000'000, .status = [](const auto&) { return 500; }});
+  start({container.url()}, {{"controller", std::string("fixed")}});
+  std::vector<Ask> asks;
+  for (int k = 0; k < 64; ++k) asks.push_back({rows_of({k})});
+  for (const Got& g : ask(asks)) EXPECT_TRUE(g.status == 500 || g.status == 503) << g.status;
+  EXPECT_LE(container.seen().size(), 2 * (2 * 6 + 2) + 4u);  // the first may have gone alone
+}
+
+TEST_F(ServeGateway, AReplyWithOtherRowsIsNeverGuessedAt) {
+  Container container({.base_ns = 10'000'000, .change = [](std::vector<std::string>& rows) {
+                         if (rows.size() > 1) rows.pop_back();
+                       }});
+  start({container.url()}, {{"controller", std::string("fixed")}});
+  std::vector<Ask> asks;
+  for (int k = 0; k < 20; ++k) asks.push_back({rows_of({k})});
+  const std::vector<Got> got = ask(asks);
+  for (int k = 0; k < 20; ++k) EXPECT_EQ(got[static_cast<size_t>(k)].body, answer_of({k}));  // singly
+  EXPECT_FALSE(batchable());
+  EXPECT_NE(admin("GET", "/metrics").body.find("mlq_serve_split_fail_total{model=\"m\"} 1\n"),
+            std::string::npos);
+  EXPECT_EQ(records("fault").size(), 1u);
+}
+
+TEST_F(ServeGateway, AResetIsTriedOnTheOtherReplicaOnce) {
+  Container bad({.reset = [](size_t) { return true; }});
+  Container good;
+  start({bad.url(), good.url()});
+  for (int k = 0; k < 6; ++k) {
+    const Got got = ask(rows_of({k}));
+    EXPECT_EQ(got.status, 200) << got.body;
+    EXPECT_EQ(got.body, answer_of({k}));
+  }
+}
+
+TEST_F(ServeGateway, AReplicaThatDiesLosesNothing) {
+  auto first = std::make_unique<Container>(Container::Behaviour{.base_ns = 2'000'000});
+  Container second({.base_ns = 2'000'000});
+  start({first->url(), second.url()}, {{"controller", std::string("fixed")}, {"max_rows", int64_t{4}}});
+  std::thread killer([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    first->die();
+  });
+  std::vector<Ask> asks;
+  for (int k = 0; k < 100; ++k) asks.push_back({rows_of({k})});
+  for (int round = 0; round < 4; ++round) {
+    const std::vector<Got> got = ask(asks);
+    for (int k = 0; k < 100; ++k) EXPECT_EQ(got[static_cast<size_t>(k)].body, answer_of({k}));
+  }
+  killer.join();
+  stop();
+  EXPECT_EQ(outcome_.lost_requests, 0u);
+}
+
+TEST_F(ServeGateway, HeadersThatGoUpNeverMeetInABatch) {
+  Container container({.base_ns = 10'000'000});
+  start({container.url()}, {{"controller", std::string("fixed")}},
+        [](GatewayOptions& o) { o.config.models[0].forward_headers = {"authorization"}; });
+  std::vector<Ask> asks;
+  for (int k = 0; k < 60; ++k)
+    asks.push_back({rows_of({k % 2}), fmt::format("Authorization: tenant{}\r\nX-Other: {}\r\n", k % 2, k)});
+  ask(asks);
+  for (const Container::Seen& seen : container.seen()) {
+    std::string tenant;
+    for (const auto& [name, value] : seen.headers) {
+      EXPECT_NE(name, "X-Other");
+      if (name == "authorization") tenant = value;
+    }
+    ASSERT_FALSE(tenant.empty());
+    const std::string own(1, tenant.back());
+    const size_t at = seen.body.find("\"data\":[") + 8;
+    const std::string data = seen.body.substr(at, seen.body.find(']', at) - at);
+    for (const char c : data) EXPECT_TRUE(c == own[0] || c == ',' || c == ' ') << seen.body;
+  }
+  EXPECT_GT(container.largest(), 10u);
+}
+
+TEST_F(ServeGateway, AModelWhoseMetadataHaveNoOpenRowsIsServedOneByOne) {
+  Container container({.base_ns = 1'000'000, .open_rows = false});
+  start({container.url()}, {{"controller", std::string("fixed")}},
+        [](GatewayOptions& o) { o.admin.reset(); });
+  std::vector<Ask> asks;
+  for (int k = 0; k < 20; ++k) asks.push_back({rows_of({k})});
+  const std::vector<Got> got = ask(asks);
+  for (int k = 0; k < 20; ++k) EXPECT_EQ(got[static_cast<size_t>(k)].body, answer_of({k}));
+  EXPECT_EQ(container.largest(), 1u);
+}
+
+TEST_F(ServeGateway, KnobsChangeBetweenTwoBatchesAndRepliesSaySo) {
+  Container container({.base_ns = 100'000'000});
+  start({container.url()}, {{"controller", std::string("fixed")}});
+  std::thread patch([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(40));
+    const Got got = admin("PATCH", "/admin/v1/models/m/knobs", R"({"max_rows":7})");
+    EXPECT_EQ(got.status, 200);
+    EXPECT_EQ(got.headers.at("ETag"), "\"2\"");
+    EXPECT_NE(got.body.find("\"max_rows\":7"), std::string::npos);
+  });
+  EXPECT_EQ(ask(rows_of({1})).headers.at("x-mlq-gen"), "1-2");
+  patch.join();
+  std::vector<Ask> asks;
+  for (int k = 0; k < 14; ++k) asks.push_back({rows_of({k})});
+  for (const Got& got : ask(asks)) EXPECT_EQ(got.headers.at("x-mlq-gen"), "2");
+  EXPECT_EQ(container.largest(), 7u);
+  EXPECT_EQ(admin("PATCH", "/admin/v1/models/m/knobs", R"({"max_rows":0})").status, 422);
+  EXPECT_EQ(admin("PATCH", "/admin/v1/models/m/knobs", R"({"max_row":1})").status, 400);
+  const std::string metrics = admin("GET", "/metrics").body;
+  EXPECT_NE(metrics.find("requests_total{model=\"m\",code=\"200\",reason=\"\",gen=\"mixed\"} 1\n"),
+            std::string::npos)
+      << metrics;
+  EXPECT_NE(metrics.find("requests_total{model=\"m\",code=\"200\",reason=\"\",gen=\"2\"} 14\n"),
+            std::string::npos) << metrics;
+}
+
+TEST_F(ServeGateway, WhatCannotBeAnsweredInTimeIsRefusedWithTheReason) {
+  Container container({.base_ns = 50'000'000});
+  start({container.url()},
+        {{"controller", std::string("fixed")}, {"max_rows", int64_t{1}}, {"slo_ns", int64_t{120'000'000}}});
+  std::vector<Ask> asks;
+  for (int k = 0; k < 20; ++k) asks.push_back({rows_of({k})});
+  size_t ok = 0;
+  for (const Got& got : ask(asks)) {
+    if (got.status == 200) {
+      ++ok;
+      continue;
+    }
+    EXPECT_TRUE(got.status == 503 || got.status == 429) << got.status;
+    EXPECT_EQ(got.headers.count("x-mlq-reason"), 1u);
+    EXPECT_EQ(got.headers.count("Retry-After"), 1u);
+  }
+  EXPECT_GE(ok, 1u);
+  EXPECT_LE(ok, 5u);
+}
+
+TEST_F(ServeGateway, ADefaultOutputIsMarkedAndNeverGood) {
+  Container container({.base_ns = 200'000'000});
+  start({container.url()},
+        {{"controller", std::string("fixed")}, {"max_rows", int64_t{1}}, {"slo_ns", int64_t{50'000'000}}},
+        [](GatewayOptions& o) {
+          o.config.models[0].default_output = R"([{"name":"y","datatype":"INT64","shape":[1],"data":[-1]}])";
+        });
+  const std::vector<Got> got = ask({{rows_of({1})}, {rows_of({2, 3})}});
+  size_t defaults = 0;
+  for (const Got& g : got) {
+    EXPECT_EQ(g.status, 200);
+    if (!g.headers.contains("x-mlq-default")) continue;
+    ++defaults;
+    EXPECT_NE(g.body.find("\"mlq_default\":\"deadline\""), std::string::npos) << g.body;
+    EXPECT_TRUE(g.body.find("\"data\":[-1]") != std::string::npos ||
+                g.body.find("\"data\":[-1,-1]") != std::string::npos);
+  }
+  EXPECT_GE(defaults, 1u);
+  stop();
+  EXPECT_EQ(outcome_.good, 0u);
+}
+
+TEST_F(ServeGateway, ASignalDrainsWithoutLosingWhatWasTakenIn) {
+  Container container({.base_ns = 100'000'000});
+  start({container.url()});
+  std::thread signal([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(40));
+    stop_.request(15);
+  });
+  const Got got = ask(rows_of({1}));
+  signal.join();
+  EXPECT_EQ(got.body, answer_of({1}));
+  stop();
+  EXPECT_TRUE(outcome_.interrupted);
+  EXPECT_EQ(outcome_.lost_requests, 0u);
+}
+
+TEST_F(ServeGateway, BadRequestsAreToldWhatIsWrong) {
+  Container container;
+  start({container.url()});
+  EXPECT_EQ(ask("not json").status, 400);
+  EXPECT_EQ(ask(R"({"inputs":[{"name":"x","datatype":"INT64","shape":[3],"data":[1,2]}]})").status, 400);
+  EXPECT_EQ(ask(rows_of({1}), "Content-Encoding: gzip\r\n").status, 415);
+  EXPECT_EQ(ask(rows_of({1}), "x-mlq-timeout: soon\r\n").status, 400);
+  EXPECT_EQ(ask({{rows_of({1}), "", "/v2/models/other/infer"}}).front().status, 404);
+  EXPECT_EQ(ask({{rows_of({1}), "", "/v2/repository/index"}}).front().status, 404);
+  EXPECT_EQ(ask({{"", "", "/v2/models/m/infer", "GET"}}).front().status, 405);
+  EXPECT_TRUE(container.seen().empty());
+}
+
+TEST_F(ServeGateway, ABatchOfOneIsTheClientsOwnBytes) {
+  Container container;
+  start({container.url()});
+  const std::string body =
+      "{ \"inputs\" : [ {\"name\":\"x\", \"datatype\":\"INT64\",\"shape\":[ 1 ],\"data\":[ 7 ]} ] }\n";
+  EXPECT_EQ(ask(body).body, answer_of({7}));
+  ASSERT_EQ(container.seen().size(), 1u);
+  EXPECT_EQ(container.seen()[0].body, body);
+}
+
+TEST_F(ServeGateway, AClientThatGoesLeavesTheOthersUnhurt) {
+  Container container({.base_ns = 50'000'000});
+  start({container.url()}, {{"controller", std::string("fixed")}});
+  {
+    http::Reactor reactor;
+    http::ClientPool pool(reactor, http::parse_url(gateway_->url()));
+    const std::string body = rows_of({5});
+    const std::string_view piece = body;
+    http::UpstreamRequest request;
+    request.target = "/v2/models/m/infer";
+    request.body = {&piece, 1};
+    std::vector<uint64_t> ids;
+    for (int k = 0; k < 20; ++k)
+      ids.push_back(pool.send(request, http::Reactor::now_ns() + 5'000'000'000, [](http::UpstreamReply&) {}));
+    reactor.call_at(http::Reactor::now_ns() + 20'000'000, [&] {
+      for (const uint64_t id : ids) pool.cancel(id);
+      reactor.stop(0);
+    });
+    reactor.run();
+  }
+  EXPECT_EQ(ask(rows_of({6})).body, answer_of({6}));
+  stop();
+  EXPECT_EQ(outcome_.lost_requests, 0u);
+  EXPECT_EQ(outcome_.requests, 21u);
+}
+
+TEST_F(ServeGateway, RemembersOverARestart) {
+  Container container;
+  const auto keep = [this](GatewayOptions& o) { o.state_dir = folder_ / "state"; };
+  start({container.url()}, {}, keep);
+  EXPECT_EQ(admin("PATCH", "/admin/v1/models/m/knobs", R"({"max_rows":9})").status, 200);
+  stop();
+  gateway_.reset();
+  stop_.request(0);
+  start({container.url()}, {}, keep);
+  const Got got = admin("GET", "/admin/v1/models/m/knobs");
+  EXPECT_NE(got.body.find("\"max_rows\":9"), std::string::npos);
+  EXPECT_EQ(got.headers.at("ETag"), "\"3\"");
+}
+
+TEST_F(ServeGateway, ReplicasComeAndGoWhileItServes) {
+  Container first, second;
+  start({first.url()});
+  const Got added =
+      admin("PUT", "/admin/v1/models/m/replicas/new", fmt::format(R"({{"url":"{}"}})", second.url()));
+  EXPECT_EQ(added.status, 201) << added.body;
+  EXPECT_EQ(
+      admin("PUT", "/admin/v1/models/m/replicas/new", fmt::format(R"({{"url":"{}"}})", second.url())).status,
+      409);
+  const auto state = [&] { return admin("GET", "/admin/v1/models/m").body; };
+  for (int k = 0; k < 500 && state().find("\"added\"") != std::string::npos; ++k)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_EQ(admin("POST", "/admin/v1/models/m/replicas/0/drain", "{}").status, 200);
+  const size_t before = first.seen().size();
+  for (int k = 0; k < 5; ++k) EXPECT_EQ(ask(rows_of({k})).status, 200);
+  EXPECT_EQ(first.seen().size(), before);
+  EXPECT_GE(second.seen().size(), 5u);
+  EXPECT_EQ(admin("DELETE", "/admin/v1/models/m/replicas/0", "{}").status, 200);
+  EXPECT_EQ(ask(rows_of({1})).status, 200);
+}
+
+TEST_F(ServeGateway, StrangersCannotReachTheAdminInterface) {
+  Container container;
+  start({container.url()}, {}, [](GatewayOptions& o) { o.admin_token = "secret"; });
+  EXPECT_EQ(admin("GET", "/metrics").status, 401);
+  EXPECT_EQ(ask_url(gateway_->admin_url(), {{"", "Authorization: Bearer secret\r\n", "/metrics", "GET"}})
+                .front()
+                .status,
+            200);
+  EXPECT_EQ(ask_url(gateway_->admin_url(), {{"", "Authorization: Bearer secre\r\n", "/metrics", "GET"}})
+                .front()
+                .status,
+            401);
+}
+
+}  // namespace
+}  // namespace mlq::serve
