@@ -86,6 +86,10 @@ inline std::vector<Typical> typical_commands() {
        .of_nothing = false,
        .has_end = false,
        .input = results()},
+      {.name = "serve_run",
+       .argv = {"mlq-serve", "run", "--model", "m=http://127.0.0.1:9", "--listen", "127.0.0.1:0", "--admin",
+                "off", "--for", "100ms"},
+       .keeps_output = true},
   };
   return rows;
 }
