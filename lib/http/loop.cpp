@@ -72,13 +72,13 @@ void Loop::run_due() {
 }
 
 void Loop::run_posted() {
-  std::vector<std::function<void()>> posted;
   {
     const std::lock_guard lock(mutex_);
-    posted.swap(posted_);
+    running_.swap(posted_);
     has_posted_.store(false, std::memory_order_relaxed);
   }
-  for (const std::function<void()>& run : posted) run();
+  for (const std::function<void()>& run : running_) run();
+  running_.clear();
 }
 
 void Loop::call_at(int64_t at_ns, std::function<void()> run) {

@@ -90,6 +90,7 @@ class Loop {
   int wake_ = -1;
   std::mutex mutex_;
   std::vector<std::function<void()>> posted_;  // under the mutex
+  std::vector<std::function<void()>> running_;  // that were posted; empty between turns
   std::atomic<bool> has_posted_{false};
   std::atomic<std::thread::id> thread_{};  // that runs it
 

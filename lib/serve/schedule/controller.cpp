@@ -4,7 +4,8 @@
 
 namespace mlq::serve {
 
-uint32_t Controller::next(const ControllerView& view, uint64_t) { return target(view); }
+uint32_t Controller::next(const ControllerView& view, uint64_t) const { return target(view); }
+uint32_t Controller::trial(const ControllerView&) const { return 0; }
 
 std::unique_ptr<Controller> make_controller(ControllerKind kind) {
   switch (kind) {

@@ -44,8 +44,10 @@ class Controller {
   virtual ~Controller() = default;
   // The size to aim at, 1 to max_rows.
   virtual uint32_t target(const ControllerView& view) const = 0;
-  // The size of the next batch when `queued` rows wait for it: target(), or now and then a trial.
-  virtual uint32_t next(const ControllerView& view, uint64_t queued);
+  // The size of the next batch when `queued` rows wait for it.
+  virtual uint32_t next(const ControllerView& view, uint64_t queued) const;
+  // A size it would like to see instead, so as to learn; 0: none. A larger one is worth having even in part.
+  virtual uint32_t trial(const ControllerView& view) const;
   // A clean batch ended; the model has learnt from it already.
   virtual void observe(const ControllerView& view, const BatchObservation& batch) = 0;
 };

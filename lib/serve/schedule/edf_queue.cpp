@@ -67,6 +67,11 @@ std::optional<Request> EdfQueue::cancel(uint64_t token) {
   return take(static_cast<size_t>(key - keys_.data()), place.node).request;
 }
 
+uint64_t EdfQueue::rows_due_from(const Key& key, int64_t from_ns) const {
+  const Request from{.arrived_ns = INT64_MIN, .deadline_ns = from_ns, .level = head(key).level};
+  return rows(key) - trees_.rows_before(key.root, from);
+}
+
 EdfQueue::Popped EdfQueue::pop(size_t key) { return take(key, keys_[key].head); }
 
 int64_t EdfQueue::earliest_deadline() const {

@@ -41,6 +41,8 @@ class EdfQueue {
   const std::vector<Key>& keys() const { return keys_; }
   const Request& head(const Key& key) const { return trees_.at(key.head); }
   uint64_t rows(const Key& key) const { return trees_.rows(key.root); }
+  // Rows of the key that are of a lower level than its head, or have a deadline not before `from_ns`.
+  uint64_t rows_due_from(const Key& key, int64_t from_ns) const;
   // The head of the key at that position leaves. `gone`: it was the key's last, and the key is away.
   struct Popped {
     Request request;

@@ -1,6 +1,7 @@
 #include "lib/serve/schedule/lane.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace mlq::serve {
 namespace {
@@ -32,8 +33,12 @@ uint32_t Lane::target(const SchedulerKnobs& knobs, double budget_ns) const {
   return controller_->target(view(knobs, budget_ns));
 }
 
-uint32_t Lane::next_size(const SchedulerKnobs& knobs, double budget_ns, uint64_t queued) {
+uint32_t Lane::next_size(const SchedulerKnobs& knobs, double budget_ns, uint64_t queued) const {
   return controller_->next(view(knobs, budget_ns), queued);
+}
+
+uint32_t Lane::trial_size(const SchedulerKnobs& knobs, double budget_ns) const {
+  return controller_->trial(view(knobs, budget_ns));
 }
 
 void Lane::observe(const SchedulerKnobs& knobs, double budget_ns, const Flight& flight, double latency_ns) {
@@ -45,8 +50,8 @@ void Lane::observe(const SchedulerKnobs& knobs, double budget_ns, const Flight& 
 }
 
 double Lane::bound_ns(double rows, const SchedulerKnobs& knobs, double budget_ns) const {
-  return infeasible(view(knobs, budget_ns)) ? model_.mean_ns(rows)
-                                            : model_.quantile_ns(rows, knobs.slo_quantile);
+  if (!infeasible(view(knobs, budget_ns))) return model_.quantile_ns(rows, knobs.slo_quantile);
+  return model_.mean_ns(1) <= budget_ns ? model_.mean_ns(rows) : 0;
 }
 
 double Lane::remaining_ns(int64_t now_ns, const SchedulerKnobs& knobs) const {
@@ -56,14 +61,12 @@ double Lane::remaining_ns(int64_t now_ns, const SchedulerKnobs& knobs) const {
   return sum / slots(knobs);
 }
 
-double Lane::remaining_rows(int64_t now_ns) const {
-  double sum = 0;
-  for (const Flight& flight : flights_) {
-    const double mean_ns = model_.mean_ns(flight.rows);
-    if (mean_ns > 0)
-      sum += flight.rows * std::max(0.0, 1 - static_cast<double>(now_ns - flight.sent_ns) / mean_ns);
-  }
-  return sum;
+double Lane::next_slot_ns(int64_t now_ns, const SchedulerKnobs& knobs) const {
+  if (free_slots(knobs) > 0 || flights_.empty()) return 0;
+  double least = std::numeric_limits<double>::infinity();
+  for (const Flight& flight : flights_)
+    least = std::min(least, model_.mean_ns(flight.rows) - static_cast<double>(now_ns - flight.sent_ns));
+  return std::max(0.0, least);
 }
 
 double Lane::capacity(int64_t now_ns, const SchedulerKnobs& knobs, double budget_ns) const {

@@ -41,17 +41,18 @@ class Lane {
   void note_sent(int64_t now_ns) { last_sent_ns_ = now_ns; }
 
   uint32_t target(const SchedulerKnobs& knobs, double budget_ns) const;
-  uint32_t next_size(const SchedulerKnobs& knobs, double budget_ns, uint64_t queued);
+  uint32_t next_size(const SchedulerKnobs& knobs, double budget_ns, uint64_t queued) const;
+  uint32_t trial_size(const SchedulerKnobs& knobs, double budget_ns) const;
   // A clean flight took that long.
   void observe(const SchedulerKnobs& knobs, double budget_ns, const Flight& flight, double latency_ns);
 
-  // The time to plan with for n rows: l_q(n), or m(n) when even one row misses the budget, so that not all is
-  // shed; 0 before anything was measured.
+  // The time to plan with for n rows: l_q(n); m(n) when a single row's l_q misses the budget; 0 when even its
+  // mean does, or nothing was measured yet: then nothing is shed for what is predicted.
   double bound_ns(double rows, const SchedulerKnobs& knobs, double budget_ns) const;
   // Expected time until its flights are done, shared by the slots.
   double remaining_ns(int64_t now_ns, const SchedulerKnobs& knobs) const;
-  // Rows of its flights that are still to be done, as far as the time they have had tells.
-  double remaining_rows(int64_t now_ns) const;
+  // Expected time until a slot is free.
+  double next_slot_ns(int64_t now_ns, const SchedulerKnobs& knobs) const;
   // Rows per ns that all its slots do at the target size; 0 while nothing was measured, or when a flight is
   // so long overdue that the replica seems to stand still.
   double capacity(int64_t now_ns, const SchedulerKnobs& knobs, double budget_ns) const;

@@ -11,11 +11,12 @@ constexpr std::array<uint32_t, LatencyModel::kSizes> kGrid{
     1,   2,   3,   4,   5,   6,   8,   10,  13,   16,   20,   25,   32,   40,   50,   64,   80,   100, 128,
     160, 200, 256, 320, 400, 512, 640, 800, 1024, 1280, 1600, 2048, 2560, 3200, 4096, 5120, 6400, 8192};
 
-constexpr double kDecay = 0.99459942348363317565;  // 2^(-1/128)
-constexpr double kLineWeight = 4;                  // batches that the line is worth at a grid size
-constexpr double kKnown = 4;                       // batches after which a grid size is known
-constexpr double kHiccup = 4;                      // a known size learns at most this many times its mean
-constexpr double kAnchor = 0.25;                   // weight of each of the two anchors of the line
+constexpr double kDecay = 0.99459942348363317565;   // 2^(-1/128)
+constexpr double kRestDecay = 0.99966160627966416;  // 2^(-1/2048)
+constexpr double kLineWeight = 4;                   // batches that the line is worth at a grid size
+constexpr double kKnown = 4;                        // batches after which a grid size is known
+constexpr double kHiccup = 4;                       // a known size learns at most this many times its mean
+constexpr double kAnchor = 0.25;                    // weight of each of the two anchors of the line
 constexpr double kPriorWeight = 8;
 constexpr double kDriftDelta = 0.05, kDriftThreshold = 5;
 constexpr size_t kKeptAfterDrift = 8;
@@ -91,8 +92,9 @@ void LatencyModel::fit_line() {
 void LatencyModel::learn(uint32_t rows, double latency_ns) {
   const size_t k = nearest(rows);
   for (size_t i = 0; i < kSizes; ++i) {
-    sum_[i] *= kDecay;
-    count_[i] *= kDecay;
+    const double decay = i == k ? kDecay : kRestDecay;
+    sum_[i] *= decay;
+    count_[i] *= decay;
   }
   for (double* sum : {&w_, &wn_, &wnn_, &wl_, &wnl_}) *sum *= kDecay;
   const double n = rows;

@@ -63,13 +63,16 @@ struct Scheduler::Impl {
   double capacity(int64_t now_ns) const;
   bool admitting() const;
   bool comes_late(int64_t now_ns, const Request& request, Verdict& verdict) const;
+  bool nothing_sent_lately(int64_t now_ns) const;
+  double rows_ahead(const Request& request, int64_t cutoff_ns) const;
   int64_t time_to_room(int64_t now_ns) const;
 
   void expire(int64_t now_ns, Actions& actions);
   void shed_all(Actions& actions);
   bool has_free_slot() const;
   std::optional<size_t> first_key() const;
-  double batch_rows(const Lane& lane, const EdfQueue::Key& key) const;
+  uint32_t size_for(int64_t now_ns, const Lane& lane, const EdfQueue::Key& key) const;
+  double batch_rows(int64_t now_ns, const Lane& lane, const EdfQueue::Key& key) const;
   Lane* choose(int64_t now_ns, const EdfQueue::Key& key, bool& probe);
   bool can_make_it_elsewhere(int64_t now_ns, const Lane& lane, const Request& head) const;
   bool drop_head(int64_t now_ns, const Lane& lane, size_t key, Actions& actions);
@@ -119,26 +122,58 @@ bool Scheduler::Impl::admitting() const {
   return settled && batches >= kBatchesBeforeAdmission;
 }
 
-// The predicted finish, after Gujarati et al., Clockwork, OSDI'20: what is before it at the rate of all
-// replicas, then its own batch, which is as large as the queue will be by then.
+// Rows that wait, go before the request, and have a deadline not before `cutoff_ns`: the others will be
+// dropped.
+double Scheduler::Impl::rows_ahead(const Request& request, int64_t cutoff_ns) const {
+  uint64_t rows = 0;
+  Request from = request, to = request;
+  from.deadline_ns = cutoff_ns;
+  from.arrived_ns = INT64_MIN;
+  for (uint8_t level = 1; level <= request.level; ++level) {
+    from.level = to.level = level;
+    if (level < request.level) to.deadline_ns = to.arrived_ns = INT64_MAX;
+    const uint64_t before = queue.rows_before(from), until = queue.rows_before(to);
+    rows += until - std::min(until, before);
+    to = request;
+  }
+  return static_cast<double>(rows);
+}
+
+// The earliest finish to be expected, after Gujarati et al., Clockwork, OSDI'20: the next slot, the full
+// batches of those that go before it, its own batch. Requests that will be dropped for being late do not
+// count, else a queue of lost ones would keep out those that could still make it.
 bool Scheduler::Impl::comes_late(int64_t now_ns, const Request& request, Verdict& verdict) const {
   const double rate_of_work = capacity(now_ns);
-  if (rate_of_work <= 0) return false;
-  double ahead = static_cast<double>(queue.rows_before(request));
-  const double queued = ahead + request.rows;
-  double own_ns = kForever;
-  each_serving([&](const Lane& lane) { ahead += lane.remaining_rows(now_ns); });
-  const double wait_ns = ahead / rate_of_work;
+  if (rate_of_work <= 0 || nothing_sent_lately(now_ns)) return false;
+  double slot_ns = kForever, size = 1;
   each_serving([&](const Lane& lane) {
-    if (lane.model().empty()) return;
-    const double size = std::max<double>(request.rows, target(lane));
-    own_ns = std::min(own_ns, bound(lane, std::min(size, queued + wait_ns * rate.rows_per_ns(now_ns))));
+    slot_ns = std::min(slot_ns, lane.next_slot_ns(now_ns, knobs));
+    size = std::max<double>(size, target(lane));
   });
-  const double late_ns = wait_ns + own_ns - slack_ns(now_ns, request.deadline_ns);
+  const auto own_ns = [&](double rows) {
+    double least_ns = kForever;
+    each_serving([&](const Lane& lane) { least_ns = std::min(least_ns, bound(lane, rows)); });
+    return least_ns;
+  };
+  double ahead = static_cast<double>(queue.rows_before(request));
+  if (ahead >= size)
+    ahead = rows_ahead(request, now_ns + static_cast<int64_t>(overhead_ns() + slot_ns + own_ns(size)));
+  const double waves = std::floor(ahead / size);
+  const double rest = std::min(size, ahead - waves * size + request.rows);
+  const double late_ns = slot_ns + waves * size / rate_of_work +
+                         own_ns(std::max<double>(rest, request.rows)) - slack_ns(now_ns, request.deadline_ns);
   if (late_ns <= 0) return false;
   verdict = {.rejection = Rejection::late,
              .retry_after_ns = std::max(kLeastRetryNs, static_cast<int64_t>(late_ns))};
   return true;
+}
+
+// A prediction that lets nothing through would never be corrected: one request a second goes whatever it
+// says.
+bool Scheduler::Impl::nothing_sent_lately(int64_t now_ns) const {
+  bool nothing = true;
+  each_serving([&](const Lane& lane) { nothing = nothing && now_ns - lane.last_sent_ns() >= kProbeEveryNs; });
+  return nothing;
 }
 
 // Until half of what waits is served.
@@ -176,11 +211,27 @@ std::optional<size_t> Scheduler::Impl::first_key() const {
   return best;
 }
 
+// What a batch of that key may hold in that replica. A trial of a larger size may push late heads aside, but
+// only for as many rows as can still make it then.
+uint32_t Scheduler::Impl::size_for(int64_t now_ns, const Lane& lane, const EdfQueue::Key& key) const {
+  const double weight = replicas.weight(now_ns, lane.id());
+  if (weight < 1) return std::max(1u, static_cast<uint32_t>(weight * target(lane)));
+  const uint64_t queued = queue.rows(key);
+  const uint32_t usual = lane.next_size(knobs, budget_ns(), queued);
+  const uint32_t trial = lane.trial_size(knobs, budget_ns());
+  if (trial == 0 || queued <= std::min(usual, trial)) return usual;
+  if (trial < usual) return trial;
+  const double finish_ns =
+      overhead_ns() + bound(lane, static_cast<double>(std::min<uint64_t>(trial, queued)));
+  const uint64_t in_time = queue.rows_due_from(key, now_ns + static_cast<int64_t>(finish_ns));
+  return std::max(usual, static_cast<uint32_t>(std::min<uint64_t>(trial, in_time)));
+}
+
 // How large a batch of that key would be in that replica.
-double Scheduler::Impl::batch_rows(const Lane& lane, const EdfQueue::Key& key) const {
+double Scheduler::Impl::batch_rows(int64_t now_ns, const Lane& lane, const EdfQueue::Key& key) const {
   const Request& head = queue.head(key);
   if (key.alone) return head.rows;
-  double rows = std::min<double>(static_cast<double>(queue.rows(key)), target(lane));
+  double rows = std::min<double>(static_cast<double>(queue.rows(key)), size_for(now_ns, lane, key));
   if (head.bytes > 0)
     rows = std::min(rows,
                     static_cast<double>(knobs.max_batch_bytes) / static_cast<double>(head.bytes) * head.rows);
@@ -213,7 +264,7 @@ Lane* Scheduler::Impl::choose(int64_t now_ns, const EdfQueue::Key& key, bool& pr
       return &lane;
     }
     candidates.push_back(
-        {lane.id(), lane.remaining_ns(now_ns, knobs) + lane.model().mean_ns(batch_rows(lane, key))});
+        {lane.id(), lane.remaining_ns(now_ns, knobs) + lane.model().mean_ns(batch_rows(now_ns, lane, key))});
     candidate_lanes.push_back(&lane);
   }
   return candidates.empty() ? nullptr : candidate_lanes[replicas.choose(now_ns, candidates)];
@@ -233,10 +284,10 @@ bool Scheduler::Impl::drop_head(int64_t now_ns, const Lane& lane, size_t positio
   if (knobs.drop_rule == DropRule::none) return false;
   double least_ns = kForever;
   each_serving([&](const Lane& other) {
-    const double rows = knobs.drop_rule == DropRule::window ? batch_rows(other, key) : head.rows;
+    const double rows = knobs.drop_rule == DropRule::window ? batch_rows(now_ns, other, key) : head.rows;
     least_ns = std::min(least_ns, bound(other, rows));
   });
-  if (least_ns <= slack_ns(now_ns, head.deadline_ns)) return false;
+  if (least_ns <= slack_ns(now_ns, head.deadline_ns) || nothing_sent_lately(now_ns)) return false;
   actions.sheds.push_back({queue.pop(position).request.token, ShedReason::deadline});
   return true;
 }
@@ -329,15 +380,13 @@ bool Scheduler::Impl::serve_one(int64_t now_ns, Actions& actions) {
   if (!probe && drop_head(now_ns, *lane, *position, actions)) return true;
   uint32_t size = 1;
   if (!probe) {
-    const double weight = replicas.weight(now_ns, lane->id());
-    size = std::max(1u, static_cast<uint32_t>(weight * target(*lane)));
+    size = size_for(now_ns, *lane, key);
     if (const auto until = hold_until(now_ns, *lane, key, size)) {
       if (!held_since_ns) held_since_ns = now_ns;
       passed_over.push_back(name_of(key));
       wake_at(*until);
       return true;
     }
-    if (weight >= 1) size = lane->next_size(knobs, budget_ns(), queue.rows(key));
   }
   dispatch(now_ns, *lane, *position, size, actions);
   return true;
