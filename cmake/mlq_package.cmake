@@ -11,10 +11,13 @@ set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_STRIP_FILES ON)
-# Two packages, so that only who starts ranks under MPI has to install it.
+# Packages of their own for the modules, so that only who starts ranks under MPI or runs ONNX models has to install what
+# they need.
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_UNSPECIFIED_PACKAGE_NAME mlq)
 set(CPACK_DEBIAN_UNSPECIFIED_PACKAGE_RECOMMENDS "xz-utils")
 set(CPACK_DEBIAN_MPI_PACKAGE_NAME mlq-mpi)
 set(CPACK_DEBIAN_MPI_PACKAGE_DEPENDS mlq)
+set(CPACK_DEBIAN_ONNX_PACKAGE_NAME mlq-onnx)
+set(CPACK_DEBIAN_ONNX_PACKAGE_DEPENDS mlq)
 include(CPack)

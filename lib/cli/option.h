@@ -109,9 +109,10 @@ struct Command {
 
 // A program. Its root has commands, or is itself the one command; the examples in its help are root.examples.
 struct Program {
-  std::string name = {};     // "mlq-loadgen"
-  std::string version = {};  // "0.1.0"
-  std::string summary = {};  // one line
+  std::string name = {};          // "mlq-loadgen"
+  std::string version = {};       // "0.1.0"
+  std::string summary = {};       // one line
+  std::string version_note = {};  // a second line of --version: what this build lacks
   Command root = {};
 };
 

@@ -212,6 +212,7 @@ bool Invocation::answered(const Parsed& parsed) {
     }
     if (is_root(path_) && option->name == "version") {
       print(program_.name + ' ' + program_.version + '\n');
+      if (!program_.version_note.empty()) print(program_.version_note + '\n');
       return true;
     }
     if (is_root(path_) && option->name == "generate") {

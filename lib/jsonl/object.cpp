@@ -182,6 +182,16 @@ bool read_uint64_array(const Value& value, std::vector<uint64_t>& out) {
   return true;
 }
 
+bool read_double_array(const Value& value, std::vector<double>& out) {
+  if (value.kind != Kind::array) return false;
+  for (const dom::element element : dom::array(element_of(value))) {
+    double number = 0;
+    if (element.get(number) != simdjson::SUCCESS) return false;
+    out.push_back(number);
+  }
+  return true;
+}
+
 bool read_string_array(const Value& value, std::vector<std::string>& out) {
   if (value.kind != Kind::array) return false;
   for (const dom::element element : dom::array(element_of(value))) {

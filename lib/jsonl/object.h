@@ -93,6 +93,8 @@ bool read_members(const Value& object, std::vector<Member>& out);
 bool read_elements(const Value& array, std::vector<Value>& out);
 // The elements of an array of unsigned integers, appended to `out`; false if the value is anything else.
 bool read_uint64_array(const Value& value, std::vector<uint64_t>& out);
+// The elements of an array of numbers, appended to `out`; false if the value is anything else.
+bool read_double_array(const Value& value, std::vector<double>& out);
 // The elements of an array of strings, appended to `out`; false if the value is anything else.
 bool read_string_array(const Value& value, std::vector<std::string>& out);
 // The elements of an array of arrays of numbers, row by row; false if the value is anything else.

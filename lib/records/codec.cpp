@@ -27,6 +27,15 @@ void append(jsonl::Buffer& out, const std::vector<uint64_t>& v) {
   out.raw(']');
 }
 
+void append(jsonl::Buffer& out, const std::vector<double>& v) {
+  out.raw('[');
+  for (size_t i = 0; i < v.size(); ++i) {
+    if (i > 0) out.raw(',');
+    out.number(v[i]);
+  }
+  out.raw(']');
+}
+
 void append(jsonl::Buffer& out, const std::vector<std::string>& v) {
   out.raw('[');
   for (size_t i = 0; i < v.size(); ++i) {
@@ -80,6 +89,11 @@ bool assign(const jsonl::Value& value, std::string& out) {
 bool assign(const jsonl::Value& value, std::vector<uint64_t>& out) {
   return jsonl::read_uint64_array(value, out);
 }
+
+bool assign(const jsonl::Value& value, std::vector<double>& out) {
+  return jsonl::read_double_array(value, out);
+}
+
 bool assign(const jsonl::Value& value, std::vector<std::string>& out) {
   return jsonl::read_string_array(value, out);
 }

@@ -22,6 +22,7 @@ inline void append(jsonl::Buffer& out, bool v) { out.boolean(v); }
 inline void append(jsonl::Buffer& out, const std::string& v) { out.string(v); }
 inline void append(jsonl::Buffer& out, const RawJson& v) { out.raw(v.text); }
 void append(jsonl::Buffer& out, const std::vector<uint64_t>& v);
+void append(jsonl::Buffer& out, const std::vector<double>& v);
 void append(jsonl::Buffer& out, const std::vector<std::string>& v);
 
 // Each stores `value` and returns true, or returns false if it is of the wrong type or out of range.
@@ -32,6 +33,7 @@ bool assign(const jsonl::Value& value, double& out);  // null is NaN
 bool assign(const jsonl::Value& value, bool& out);
 bool assign(const jsonl::Value& value, std::string& out);
 bool assign(const jsonl::Value& value, std::vector<uint64_t>& out);
+bool assign(const jsonl::Value& value, std::vector<double>& out);  // no nulls
 bool assign(const jsonl::Value& value, std::vector<std::string>& out);
 bool assign(const jsonl::Value& value, RawJson& out);
 

@@ -5,6 +5,7 @@
 
 #include "lib/records/arrival.h"
 #include "lib/records/load_schema.h"
+#include "lib/records/model.h"
 #include "lib/records/serve_schema.h"
 #include "lib/records/stream.h"
 #include "lib/records/trace.h"
@@ -53,6 +54,9 @@ const std::vector<TypeInfo>& registry() {
       describe<ControllerChange>(),
       describe<ServeFault>(),
       describe<Lost>(),
+      describe<Sample>(),
+      describe<Accuracy>(),
+      describe<Speed>(),
   };
   return types;
 }

@@ -9,7 +9,8 @@
 //   };
 //
 // A member is int64_t, uint64_t, uint32_t, double, bool, std::string, std::vector<uint64_t>,
-// std::vector<std::string> or RawJson; a field is optional when the member is a std::optional of one of them.
+// std::vector<double>, std::vector<std::string> or RawJson; a field is optional when the member is a
+// std::optional of one of them.
 // A required double may be NaN, which is written as null.
 #pragma once
 
@@ -107,6 +108,7 @@ constexpr std::string_view type_name() {
   if constexpr (std::is_same_v<V, bool>) return "bool";
   if constexpr (std::is_same_v<V, std::string>) return "string";
   if constexpr (std::is_same_v<V, std::vector<uint64_t>>) return "array of uint64";
+  if constexpr (std::is_same_v<V, std::vector<double>>) return "array of doubles";
   if constexpr (std::is_same_v<V, std::vector<std::string>>) return "array of strings";
   if constexpr (std::is_same_v<V, RawJson>) return "JSON";
 }

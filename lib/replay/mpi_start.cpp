@@ -2,28 +2,19 @@
 
 #include <dlfcn.h>
 
-#include <filesystem>
-
 #include "lib/base/error.h"
+#include "lib/base/module_path.h"
 
 namespace mlq::replay {
 namespace {
 
 constexpr int64_t kAhead = 1'000'000'000;
 
-// Beside the program: `lib/mlq` of an installation, or the folder of the build.
-std::filesystem::path module_path() {
-  std::error_code error;
-  const std::filesystem::path bin = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
-  const std::filesystem::path installed = bin.parent_path() / "lib" / "mlq" / "mlq_mpi.so";
-  return std::filesystem::exists(installed, error) ? installed : bin / "mlq_mpi.so";
-}
-
 }  // namespace
 
 std::unique_ptr<MpiRanks> MpiRanks::load(std::string& why) {
   // RTLD_GLOBAL: Open MPI loads parts of its own that look for its symbols.
-  void* const module = ::dlopen(module_path().c_str(), RTLD_NOW | RTLD_GLOBAL);
+  void* const module = ::dlopen(module_path("mlq_mpi.so").c_str(), RTLD_NOW | RTLD_GLOBAL);
   if (module == nullptr) {
     why = ::dlerror();
     return nullptr;

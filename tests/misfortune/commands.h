@@ -41,6 +41,14 @@ inline std::string results() {
 )";
 }
 
+inline std::string samples() {
+  return R"({"type":"run","tool":"by hand","version":"1","schema":1,"argv":[]}
+{"type":"sample","id":"a","label":0,"row":[0.5,1]}
+{"type":"sample","id":"b","label":1,"row":[2,3]}
+{"type":"end","count":2}
+)";
+}
+
 inline std::vector<Typical> typical_commands() {
   const std::string tool = "mlq-loadgen";
   const std::string replay = "mlq-replay";
@@ -86,6 +94,16 @@ inline std::vector<Typical> typical_commands() {
        .of_nothing = false,
        .has_end = false,
        .input = results()},
+      {.name = "model_check",
+       .argv = {"mlq-model", "check", "--backend", "noop", "--batches", "1", "--time", "1ms", "--rows", "-"},
+       .reads = Reads::results,
+       .of_empty_input = 3,
+       .of_nothing = false,
+       .input = samples()},
+      {.name = "serve_run",
+       .argv = {"mlq-serve", "run", "--model", "m=http://127.0.0.1:9", "--listen", "127.0.0.1:0", "--admin",
+                "off", "--for", "100ms"},
+       .keeps_output = true},
   };
   return rows;
 }

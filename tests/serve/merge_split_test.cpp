@@ -61,7 +61,7 @@ class Mix {
   Body request() {
     Body body;
     std::string blobs;
-    const uint64_t rows = 1 + pick(pick(8) == 0 ? 300 : 4);
+    const uint64_t rows = 1 + pick(pick(40) == 0 ? 300 : 4);
     std::vector<std::string> inputs;
     bool binary = false;
     for (const InputPlan& input : inputs_) {

@@ -166,7 +166,7 @@ std::string output_text(const Output& output, const std::vector<Row>& rows, bool
 }  // namespace
 
 ModelReply answer_v2(std::string_view body, std::optional<uint64_t> json_bytes, const Looks& looks) {
-  dom::parser parser;
+  static dom::parser parser;  // keeps its memory from call to call
   const dom::element request =
       parser.parse(simdjson::padded_string(body.substr(0, json_bytes.value_or(body.size()))));
   std::string_view blobs = json_bytes ? body.substr(*json_bytes) : std::string_view();
@@ -228,7 +228,7 @@ ModelReply answer_v2(std::string_view body, std::optional<uint64_t> json_bytes, 
 }
 
 std::string answer_rows(std::string_view body, std::string_view rows_key, const Looks& looks) {
-  dom::parser parser;
+  static dom::parser parser;  // keeps its memory from call to call
   const dom::element request = parser.parse(simdjson::padded_string(body));
   const Printer print{looks};
   std::vector<std::string> answers;

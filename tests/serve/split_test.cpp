@@ -66,6 +66,16 @@ TEST_F(SplitOf, RowsThatAreNotOurs) {  // MLServer #903, TorchServe #730
   refuses(R"({"name":"y","shape":[1,3],"datatype":"FP32","data":[1,2,3]})", "[1,3], 3 rows went up");
 }
 
+TEST_F(SplitOf, EachOutputIsCheckedByItself) {  // MLServer: one mini-batch size for all heads
+  const std::string y = R"({"name":"y","shape":[3],"datatype":"FP32","data":[1,2,3]})";
+  for (ParsedRequest& request : requests_) request.outputs.clear();
+  refuses(y + R"(,{"name":"z","shape":[6],"datatype":"FP32","data":[1,2,3,4,5,6]})", "output \"z\"");
+  const Split wider =
+      got_outputs(y + R"(,{"name":"z","shape":[3,2],"datatype":"FP32","data":[1,2,3,4,5,6]})");
+  ASSERT_EQ(wider.failure, "");
+  EXPECT_NE(wider.replies[1].body.text().find("[3,4,5,6]"), std::string::npos);
+}
+
 TEST_F(SplitOf, DataThatAreNotWhatTheShapeSays) {
   refuses(R"({"name":"y","shape":[3],"datatype":"FP32","data":[1,2]})", "hold 2 elements, the shape says 3");
   refuses(R"({"name":"y","shape":[3,2],"datatype":"FP32","data":[[1,2],[3],[4,5,6]]})", "nested");

@@ -243,6 +243,17 @@ TEST_F(Twins, AgreeOnBadNumbersAtEveryPlaceOfABlock) {
       }
 }
 
+TEST_F(Twins, AgreeOnEveryByteAtEveryPlaceOfANumber) {
+  const std::string good = "[ 10 , -2.5e+3 ,7]";
+  for (size_t at = 1; at < good.size(); ++at)
+    for (int byte = 0; byte < 256; ++byte) {
+      std::string text = good;
+      text[at] = static_cast<char>(byte);
+      for (const uint64_t n : {2, 3, 4}) compare(text, shape_of({n}), ElementKind::number, {});
+      if (HasFatalFailure()) return;
+    }
+}
+
 TEST_F(Twins, NeverLookBehindTheEndOfTheText) {
   const std::string good = "[[1.5,2],[3,4e1]] ";
   for (size_t length = 0; length < good.size(); ++length) {

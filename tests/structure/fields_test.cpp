@@ -55,6 +55,11 @@ std::vector<std::string> commands() {
           " | mlq-replay run --url unix:s:/v1/chat/completions --itl full --warmup 10ms --timeout 200ms "
           "--shard 1/2; kill "
           "$server; wait $server; cat seen; rm -r \"$PWD\"",
+      "cat " MLQ_SOURCE_DIR "/data/digits/rows.jsonl",
+      "mlq-model check --model digits --at-least 0.9 --batches 1 --time 1ms",
+      "cd \"$(mktemp -d)\"; mlq-model run --backend sleep --listen unix:s --admin off --set max_rows=8 "
+      ">seen & server=$!; while [ ! -S s ]; do sleep 0.05; done; curl -s --unix-socket s http://m/predict "
+      "-d '{\"rows\":[[1]]}' >answer; kill $server; wait $server; cat seen; rm -r \"$PWD\"",
   };
 }
 

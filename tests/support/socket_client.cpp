@@ -104,7 +104,7 @@ SocketClient::Answer SocketClient::answer() {
   answer.head = take_through("\r\n\r\n");
   if (answer.head.size() < 12) return answer;
   answer.status = std::atoi(answer.head.c_str() + 9);
-  const std::string_view length = "Content-Length: ";
+  const std::string_view length = "\r\nContent-Length: ";
   if (const size_t at = answer.head.find(length); at != answer.head.npos) {
     const auto wanted = std::strtoull(answer.head.c_str() + at + length.size(), nullptr, 10);
     answer.body = take(wanted);

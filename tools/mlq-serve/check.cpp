@@ -41,12 +41,17 @@ class Checker {
   bool model(const serve::ModelConfig& config) {
     bool all_ready = true, batchable = true;
     std::string note;
+    const auto down = [&](const std::string& why) {
+      if (why.empty()) return;
+      all_ready = batchable = false;
+      if (note.empty()) note = "a replica is not ready";
+    };
     for (size_t k = 0; k < config.replicas.size(); ++k) {
       const std::string why = replica(config, config.replicas[k], batchable, note);
       writer_.write(records::Replica{0, config.name, static_cast<uint32_t>(k), config.replicas[k],
                                      why.empty() ? "up" : "down",
                                      why.empty() ? std::nullopt : std::optional(why)});
-      all_ready = all_ready && why.empty();
+      down(why);
     }
     writer_.write(records::ServedModel{0, config.name,
                                        config.dialect == serve::Dialect::v2   ? "v2"

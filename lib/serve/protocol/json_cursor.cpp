@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "lib/jsonl/utf8.h"
@@ -97,10 +98,16 @@ std::string_view trim_blanks(std::string_view text) {
 }
 
 void append_without_blanks(std::string_view json, std::string& out) {
+  out.reserve(out.size() + json.size());
   for (size_t k = 0; k < json.size();) {
-    const size_t length = json[k] == '"' ? string_length(json.substr(k), JsonRules::liberal) : 1;
-    if (!is_blank(json[k])) out.append(json.substr(k, length));
-    k += length;
+    const size_t begin = k;
+    if (json[k] == '"') {
+      k += std::max(string_length(json.substr(k), JsonRules::liberal), size_t{1});
+    } else {
+      while (k < json.size() && json[k] != '"' && !is_blank(json[k])) ++k;
+    }
+    out.append(json.substr(begin, k - begin));
+    while (k < json.size() && is_blank(json[k])) ++k;
   }
 }
 

@@ -43,10 +43,11 @@ MLQ_TARGET_AVX2 MLQ_INLINE __m256i is_digit(__m256i bytes) {
   return _mm256_cmpeq_epi8(_mm256_min_epu8(from_zero, _mm256_set1_epi8(9)), from_zero);
 }
 
-// Blanks by their low four bits: the shuffle puts the blank that has them there.
+// Blanks by their low four bits: the shuffle puts the blank that has them there, or 0, whose low bits are
+// others (a byte from 0x80 on gets 0 too).
 MLQ_TARGET_AVX2 MLQ_INLINE __m256i is_blank_byte(__m256i bytes) {
-  const __m256i blanks = _mm256_setr_epi8(' ', 1, 1, 1, 1, 1, 1, 1, 1, '\t', '\n', 1, 1, '\r', 1, 1,  //
-                                          ' ', 1, 1, 1, 1, 1, 1, 1, 1, '\t', '\n', 1, 1, '\r', 1, 1);
+  const __m256i blanks = _mm256_setr_epi8(' ', 0, 0, 0, 0, 0, 0, 0, 0, '\t', '\n', 0, 0, '\r', 0, 0,  //
+                                          ' ', 0, 0, 0, 0, 0, 0, 0, 0, '\t', '\n', 0, 0, '\r', 0, 0);
   return _mm256_cmpeq_epi8(_mm256_shuffle_epi8(blanks, bytes), bytes);
 }
 
