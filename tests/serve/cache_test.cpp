@@ -13,7 +13,7 @@ namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
 
-CachedReply reply(const std::string& body) { return {.content_type = "t", .headers = "", .body = body}; }
+CachedReply reply(const std::string& body) { return {.content_type = "t", .json_bytes = {}, .body = body}; }
 std::string key(uint64_t k) { return "key " + std::to_string(k); }
 
 TEST(ReplyCache, GivesBackWhatWasStoredUntilItsTimeIsOver) {

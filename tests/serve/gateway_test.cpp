@@ -294,7 +294,8 @@ TEST_F(ServeGateway, KnobsChangeBetweenTwoBatchesAndRepliesSaySo) {
             std::string::npos)
       << metrics;
   EXPECT_NE(metrics.find("requests_total{model=\"m\",code=\"200\",reason=\"\",gen=\"2\"} 14\n"),
-            std::string::npos) << metrics;
+            std::string::npos)
+      << metrics;
 }
 
 TEST_F(ServeGateway, WhatCannotBeAnsweredInTimeIsRefusedWithTheReason) {
@@ -401,6 +402,45 @@ TEST_F(ServeGateway, AClientThatGoesLeavesTheOthersUnhurt) {
   stop();
   EXPECT_EQ(outcome_.lost_requests, 0u);
   EXPECT_EQ(outcome_.requests, 21u);
+}
+
+TEST_F(ServeGateway, EqualRequestsInFlightShareOneUpstreamCall) {
+  Container container({.base_ns = 100'000'000});
+  start({container.url()}, {{"coalesce", true}});
+  std::vector<Ask> asks;
+  for (int k = 0; k < 1000; ++k) asks.push_back({rows_of({7}, fmt::format("\"id\":\"i{}\",", k))});
+  const std::vector<Got> got = ask(asks);
+  for (int k = 0; k < 1000; ++k) {
+    const std::string& body = got[static_cast<size_t>(k)].body;
+    EXPECT_NE(body.find(fmt::format("\"id\":\"i{}\",", k)), std::string::npos) << body;
+    EXPECT_NE(body.find("\"data\":[7]"), std::string::npos) << body;
+  }
+  EXPECT_EQ(container.seen().size(), 1u);
+}
+
+TEST_F(ServeGateway, TheCacheAnswersWhatItHasSeenAndOnlyThat) {
+  Container container;
+  start({container.url()}, {{"cache_bytes", int64_t{1 << 20}}});
+  EXPECT_EQ(ask(rows_of({7})).headers.at("x-mlq-cache"), "miss");
+  const Got hit = ask(rows_of({7}, "\"id\":\"x\","));
+  EXPECT_EQ(hit.headers.at("x-mlq-cache"), "hit");
+  EXPECT_NE(hit.body.find("\"id\":\"x\""), std::string::npos);
+  EXPECT_EQ(ask(rows_of({8})).headers.at("x-mlq-cache"), "miss");
+  EXPECT_EQ(ask(rows_of({7}), "x-mlq-cache: bypass\r\n").headers.count("x-mlq-cache"), 0u);
+  EXPECT_EQ(ask(rows_of({7}), "x-mlq-cache: refresh\r\n").headers.at("x-mlq-cache"), "miss");
+  EXPECT_EQ(container.seen().size(), 4u);
+  EXPECT_EQ(admin("DELETE", "/admin/v1/models/m/cache", "{}").status, 200);
+  EXPECT_EQ(ask(rows_of({7})).headers.at("x-mlq-cache"), "miss");
+}
+
+TEST_F(ServeGateway, WhenTheLeaderFailsEachFollowerMakesItsOwnCall) {
+  auto calls = std::make_shared<std::atomic<int>>(0);
+  Container container({.base_ns = 50'000'000,
+                       .status = [calls](const auto&) { return calls->fetch_add(1) == 0 ? 500 : 200; }});
+  start({container.url()}, {{"coalesce", true}});
+  const std::vector<Got> got = ask({{rows_of({7})}, {rows_of({7})}, {rows_of({7})}});
+  EXPECT_EQ(std::ranges::count(got, 500, &Got::status), 1);
+  EXPECT_EQ(std::ranges::count(got, 200, &Got::status), 2);
 }
 
 TEST_F(ServeGateway, RemembersOverARestart) {

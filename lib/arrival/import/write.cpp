@@ -211,7 +211,7 @@ bool write_arrivals(const ImportSink& sink, RowStore& rows, const ImportOptions&
   Spreader spreader(found, options);
   bool stopped = false;
   rows.for_each([&](int64_t t_ns, std::string_view row) {
-    lines.add((spread ? spreader.next() : t_ns) - origin, row);
+    lines.add(from_origin(spread ? spreader.next() : t_ns, origin), row);
     if (lines.full()) {
       lines.flush();
       stopped = stop != nullptr && *stop;

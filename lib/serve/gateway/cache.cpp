@@ -37,8 +37,7 @@ std::shared_ptr<const CachedReply> ReplyCache::find(int64_t now_ns, std::string_
 }
 
 void ReplyCache::store(int64_t now_ns, std::string_view key, const CacheHash& hash, CachedReply reply) {
-  const uint64_t bytes =
-      key.size() + reply.content_type.size() + reply.headers.size() + reply.body.size() + kOverhead;
+  const uint64_t bytes = key.size() + reply.content_type.size() + reply.body.size() + kOverhead;
   if (const auto old = where_.find(hash); old != where_.end()) erase(old->second);
   if (bytes > budget_bytes_) return;
   Index index;

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -33,10 +34,10 @@ struct CacheHashOf {
 // XXH3-128 of the key's bytes.
 CacheHash cache_hash(std::string_view key);
 
-// What is stored: enough to answer again.
+// What is stored: enough to answer again. A reply of v2 is kept without its id.
 struct CachedReply {
   std::string content_type;
-  std::string headers;
+  std::optional<uint64_t> json_bytes;  // Inference-Header-Content-Length
   std::string body;
 };
 

@@ -8,6 +8,7 @@
 #include "lib/base/error.h"
 #include "lib/base/units.h"
 #include "lib/serve/control/admin.h"
+#include "lib/serve/protocol/cache_key.h"
 #include "lib/serve/protocol/oip.h"
 #include "lib/serve/protocol/row_array.h"
 
@@ -202,6 +203,10 @@ void Front::infer(http::Request& request, const http::Reply& reply, const ModelF
     call->timeout_ns = std::min(call->timeout_ns.value_or(kMostTimeoutNs), call->parsed.timeout_ns);
   if (call->timeout_ns) call->timeout_ns = std::min(*call->timeout_ns, kMostTimeoutNs);
   if (call->parsed.alone.empty()) call->key = batch_key(call->parsed, face.name, version, call->forward);
+  if (face.wants_cache_text && call->parsed.alone.empty() && !call->cache_bypass) {
+    call->cache_text = call->key.text;
+    append_cache_text(call->parsed, call->cache_text);
+  }
   call->parsed_ns = http::Reactor::now_ns();
   const uint64_t token = call->token;
   const auto at = waiting_.emplace(token, Waiting{reply, face.name}).first;

@@ -68,6 +68,13 @@ bool Gateway::admin_route(const http::Request& request, const std::string& path,
     return true;
   }
   const std::string_view what = rest.substr(name.size() + 1);
+  if (what == "cache" && request.method == "DELETE") {
+    ServedModel* served = model(name);
+    if (served != nullptr) served->clear_cache();
+    Admin::send(reply,
+                served == nullptr ? admin_error(404, fmt::format("there is no model \"{}\"", name)) : done());
+    return true;
+  }
   if (!what.starts_with("replicas/")) return false;
   ServedModel* served = model(name);
   Admin::send(reply, served == nullptr ? admin_error(404, fmt::format("there is no model \"{}\"", name))
@@ -186,6 +193,7 @@ std::string Gateway::metrics() const {
   gauge("target_rows", "Size that the controller aims at.",
         [](const ServedModel& m) { return m.figures().target_rows; });
   gauge("queue_rows", "Rows waiting.", [](const ServedModel& m) { return m.figures().queued_rows; });
+  gauge("cache_bytes", "Size of the cache.", [](const ServedModel& m) { return m.cache_bytes(); });
   gauge("knob_generation", "Generation of the knobs.", [](const ServedModel& m) { return m.gen(); });
   const auto replicas = [&](std::string_view name, std::string_view help, auto value) {
     out.family(name, "gauge", help);
@@ -201,7 +209,7 @@ std::string Gateway::metrics() const {
            [](const ReplicaFacts& r) { return static_cast<double>(r.inflight); });
   out.family("records_lost_total", "counter", "Records that the reader of standard output was too slow for.");
   out.sample({}, emitter_->lost());
-  out.family("memory_bytes", "gauge", "Bodies, queues and caches, as --memory counts them.");
+  out.family("memory_bytes", "gauge", "Bodies of requests, as --memory counts them.");
   out.sample({}, static_cast<double>(memory_used_));
   return out.text();
 }

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "lib/serve/gateway/default_output.h"
+#include "lib/serve/gateway/reply_id.h"
 #include "lib/serve/gateway/served_model_impl.h"
 
 namespace mlq::serve {
@@ -53,7 +54,8 @@ ServedModel::ServedModel(ModelHost& host, ModelConfig config, std::vector<KnobVa
       knobs_(model_knob_table().options(values_)),
       gen_(gen),
       full_headers_(full_headers),
-      scheduler_(knobs_, seed) {
+      scheduler_(knobs_, seed),
+      cache_(knobs_.cache_bytes, knobs_.cache_policy, knobs_.cache_ttl_ns) {
   batchable_ = config_.batchable == Batchable::yes;
   if (config_.batchable == Batchable::no) why_alone_ = "the configuration says so";
   if (config_.batchable == Batchable::automatic)
@@ -78,7 +80,6 @@ int64_t ServedModel::t_ns() const { return now_ns() - host_.start_ns(); }
 // ----------------------------------------------------------------------------------------------------------
 
 void ServedModel::submit(std::unique_ptr<Call> owned) {
-  const int64_t now = now_ns();
   Call& call = *owned;
   calls_.emplace(call.token, std::move(owned));
   call.gen_admitted = gen_;
@@ -100,6 +101,91 @@ void ServedModel::submit(std::unique_ptr<Call> owned) {
     call.body.clear();  // nothing to give back
     return refuse(call, 503, "memory", "the server's memory is used up", 100'000'000);
   }
+  if (!call.cache_text.empty() && (answer_from_cache(call) || follow(call))) return;
+  enqueue(call);
+}
+
+// The answer is there, and is given.
+bool ServedModel::answer_from_cache(Call& call) {
+  if (knobs_.cache_bytes == 0 || call.cache_bypass) return false;
+  call.cache = "miss";
+  if (!call.cache_refresh) {
+    if (const auto hit = cache_.find(now_ns(), call.cache_text)) {
+      call.cache = "hit";
+      const auto [body, json_bytes] = with_id(*hit, call.parsed);
+      answer(call, {200, hit->content_type, {}, {body}}, {}, json_bytes_header(json_bytes));
+      return true;
+    }
+  }
+  stats_.miss();
+  return false;
+}
+
+// An equal request is under way, and will answer this one too.
+bool ServedModel::follow(Call& call) {
+  if (!knobs_.coalesce || call.cache_bypass || call.cache_refresh) return false;
+  const SingleFlight::Role role = flights_.join(call.cache_text, call.token);
+  call.leader = role == SingleFlight::Role::leader;
+  call.coalesced = role == SingleFlight::Role::follower;
+  return call.coalesced;
+}
+
+// What others wait for has come.
+void ServedModel::settle_flight(Call& call, std::string_view content_type, std::string_view body,
+                                std::optional<uint64_t> json_bytes) {
+  if (call.cache_text.empty() || call.cache_bypass) return;
+  if (!call.leader && knobs_.cache_bytes == 0) return;
+  const auto reply = without_id(call.parsed, content_type, body, json_bytes);
+  if (reply && call.leader) {
+    call.leader = false;
+    std::vector<uint64_t> followers;
+    flights_.end(call.cache_text, followers);
+    for (const uint64_t token : followers) {
+      const auto at = calls_.find(token);
+      if (at == calls_.end()) continue;
+      Call& follower = *at->second;
+      follower.cache = "coalesced";
+      const auto [text, bytes] = with_id(*reply, follower.parsed);
+      answer(follower, {200, content_type, {}, {text}}, {}, json_bytes_header(bytes));
+    }
+  }
+  if (reply && knobs_.cache_bytes > 0) cache_.store(now_ns(), call.cache_text, *reply);
+}
+
+// The call that others wait for has failed: each makes its own.
+void ServedModel::release_followers(Call& call) {
+  if (!call.leader) return;
+  call.leader = false;
+  std::vector<uint64_t> followers;
+  flights_.end(call.cache_text, followers);
+  for (const uint64_t token : followers) {
+    const auto at = calls_.find(token);
+    if (at == calls_.end()) continue;
+    at->second->coalesced = false;
+    enqueue(*at->second);
+  }
+}
+
+// It will not be made: the next in line makes it.
+void ServedModel::hand_over(Call& call) {
+  if (!call.leader) return;
+  call.leader = false;
+  const auto next = flights_.hand_over(call.cache_text);
+  if (!next) return;
+  const auto at = calls_.find(*next);
+  if (at == calls_.end()) return;
+  at->second->coalesced = false;
+  at->second->leader = true;
+  // Not from here: under overload it may be refused too, and so on through all that follow.
+  host_.reactor().post([this, token = *next, alive = alive_] {
+    if (!*alive) return;
+    const auto leader = calls_.find(token);
+    if (leader != calls_.end()) enqueue(*leader->second);
+  });
+}
+
+void ServedModel::enqueue(Call& call) {
+  const int64_t now = now_ns();
   scheduler_.replicas().request_seen();
   LiveKey& key = keys_[call.key.text];
   if (key.uses++ == 0) key.id = next_key_++;
@@ -132,7 +218,9 @@ void ServedModel::gone(uint64_t token) {
   Call& call = *at->second;
   call.gone = true;
   if (call.flying && !call.answered) return;  // its slice will be discarded
-  if (!call.answered) scheduler_.cancel(token);
+  if (!call.answered && call.coalesced) flights_.leave(call.cache_text, token);
+  if (!call.answered && !call.coalesced) scheduler_.cancel(token);
+  hand_over(call);
   finish(call, now_ns(), 499);
 }
 
@@ -314,6 +402,7 @@ BatchOutcome ServedModel::take_ok(Flight& flight, http::UpstreamReply& reply) {
   const std::string_view type = reply.header("content-type");
   if (flight.calls.size() == 1) {
     Call& call = *flight.calls.front();
+    settle_flight(call, type, reply.body, json_bytes_of(reply));
     answer(call, {200, type, {}, {reply.body}}, {}, more + json_bytes_header(json_bytes_of(reply)));
     return BatchOutcome::clean;
   }
@@ -338,6 +427,12 @@ BatchOutcome ServedModel::take_ok(Flight& flight, http::UpstreamReply& reply) {
   }
   for (size_t k = 0; k < flight.calls.size(); ++k) {
     const ClientReply& part = parts.replies[k];
+    if (!flight.calls[k]->cache_text.empty())
+      settle_flight(*flight.calls[k],
+                    part.json_bytes ? kBinary
+                    : type.empty()  ? kJson
+                                    : type,
+                    part.body.text(), part.json_bytes);
     answer(*flight.calls[k],
            {200,
             part.json_bytes ? kBinary
@@ -443,6 +538,10 @@ void ServedModel::refuse(Call& call, int status, std::string_view reason, std::s
 }
 
 void ServedModel::answer(Call& call, Answer out, std::string_view reason, std::string_view more_headers) {
+  if (call.attempts > 0)
+    release_followers(call);
+  else
+    hand_over(call);
   if (call.gone) return finish(call, now_ns(), 499);
   call.answered = true;
   call.status = out.status;

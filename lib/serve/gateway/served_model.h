@@ -19,12 +19,14 @@
 #include "lib/http/client_pool.h"
 #include "lib/http/reactor.h"
 #include "lib/serve/control/admin.h"
+#include "lib/serve/gateway/cache.h"
 #include "lib/serve/gateway/call.h"
 #include "lib/serve/gateway/config.h"
 #include "lib/serve/gateway/emitter.h"
 #include "lib/serve/gateway/metadata.h"
 #include "lib/serve/gateway/model_stats.h"
 #include "lib/serve/gateway/request_id.h"
+#include "lib/serve/gateway/single_flight.h"
 #include "lib/serve/protocol/merge.h"
 #include "lib/serve/protocol/split.h"
 #include "lib/serve/schedule/scheduler.h"
@@ -74,6 +76,9 @@ class ServedModel : public AdminModel {
   // Metadata as the replicas gave them, not older than 10 s: status and body.
   void ask_metadata(std::string_view version, std::function<void(int status, std::string_view body)> answer);
 
+  void clear_cache() { cache_.clear(); }
+  uint64_t cache_bytes() const { return cache_.bytes(); }
+
   bool ready() const;  // a replica serves
   size_t calls() const { return calls_.size(); }
   const ModelConfig& config() const { return config_; }
@@ -108,6 +113,13 @@ class ServedModel : public AdminModel {
   struct ReplicaLink;
   struct Flight;
 
+  bool answer_from_cache(Call& call);
+  bool follow(Call& call);
+  void enqueue(Call& call);
+  void settle_flight(Call& call, std::string_view content_type, std::string_view body,
+                     std::optional<uint64_t> json_bytes);
+  void release_followers(Call& call);
+  void hand_over(Call& call);
   void pump_soon();
   void pump();
   void carry_out();
@@ -147,6 +159,8 @@ class ServedModel : public AdminModel {
   Scheduler scheduler_;
   Actions actions_;
   ModelStats stats_;
+  ReplyCache cache_;
+  SingleFlight flights_;
 
   std::unordered_map<uint64_t, std::unique_ptr<Call>> calls_;
   // Batch keys of requests that wait or fly, by their text.

@@ -31,6 +31,7 @@ void ServedModel::apply(const std::vector<KnobValue>& values, std::string_view b
   values_ = values;
   knobs_ = model_knob_table().options(values_);
   scheduler_.set_knobs(knobs_);
+  cache_.configure(knobs_.cache_bytes, knobs_.cache_policy, knobs_.cache_ttl_ns);
   publish();
   pump_soon();
 }
