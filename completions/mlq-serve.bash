@@ -3,8 +3,9 @@
 # Sets commands, options and takes (the options with a value) for what $command names.
 _mlq_serve_table() {
   case $command in
-    '') commands='run' options='--help -h --version' takes='  ' ;;
-    'run') commands='' options='--config --model --slo --set --listen --admin --admin-token-file --threads -j --memory --max-connections --max-header --max-body --header-timeout --idle-timeout --min-body-rate --emit --grace --drain-timeout --for --full-headers --output -o --seed --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --config --model --slo --set --listen --admin --admin-token-file --threads -j --memory --max-connections --max-header --max-body --header-timeout --idle-timeout --min-body-rate --emit --grace --drain-timeout --for --output -o --seed ' ;;
+    '') commands='run check' options='--help -h --version' takes='  ' ;;
+    'run') commands='' options='--config --model --slo --set --listen --admin --admin-token-file --threads -j --memory --max-connections --max-header --max-body --header-timeout --idle-timeout --min-body-rate --emit --grace --drain-timeout --for --state-dir --full-headers --output -o --seed --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --config --model --slo --set --listen --admin --admin-token-file --threads -j --memory --max-connections --max-header --max-body --header-timeout --idle-timeout --min-body-rate --emit --grace --drain-timeout --for --state-dir --output -o --seed ' ;;
+    'check') commands='' options='--config --model --slo --set --row --output -o --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --config --model --slo --set --row --output -o ' ;;
   esac
 }
 
@@ -13,7 +14,11 @@ _mlq_serve_words() {
   case $1 in
     'run:--config') words=-f ;;
     'run:--admin-token-file') words=-f ;;
+    'run:--state-dir') words=-d ;;
     'run:--output' | 'run:-o') words=-f ;;
+    'check:--config') words=-f ;;
+    'check:--row') words=-f ;;
+    'check:--output' | 'check:-o') words=-f ;;
   esac
 }
 

@@ -42,6 +42,7 @@ TEST(Registry, ANameThatCarriesAUnitIsDeclaredWithIt) {
     if (name.ends_with("_bytes")) return "bytes";
     if (name.ends_with("_tokens_per_s")) return "tokens/s";
     if (name.ends_with("_bytes_per_s")) return "bytes/s";
+    if (name.ends_with("rows_per_s")) return "rows/s";
     if (name.ends_with("_per_s")) return "1/s";
     return {};
   };

@@ -12,7 +12,7 @@ namespace {
 // The page is prose by hand; what it says of knobs must be what the table says.
 TEST(ModelKnobs, AreAllInTheManPageAsTheTableHasThem) {
   const std::string page = read_file(MLQ_SOURCE_DIR "/man/mlq-model.1.in");
-  std::istringstream lines(serve_knob_table(Backend::sleep, 1).rows().describe());
+  std::istringstream lines(serve_knob_table(Backend::sleep, 64).rows().describe());
   for (std::string line; std::getline(lines, line);) {
     const size_t colon = line.find(": ");
     const std::string entry = ".B " + line.substr(0, colon) + "\n" + line.substr(colon + 2) + "\n";

@@ -19,7 +19,8 @@ int main(int argc, char** argv) {
   program.root.examples = {
       {"mlq-serve run --model digits=http://127.0.0.1:8001 --slo 'p99<=20ms' --for 1s",
        "before a model server on port 8001"},
-      {"mlq-model run --for 1s", "such a server, to try it on"},
+      {"mlq-model run --backend sleep --listen 127.0.0.1:8001 --admin off --for 1s",
+       "such a server, to try it on"},
   };
   return cli::run_main(program, argc, argv);
 }

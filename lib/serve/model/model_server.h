@@ -84,7 +84,7 @@ class ModelServer final : public AdminModel {
   const KnobRows& knobs() const override { return rows_; }
   std::vector<KnobValue> knob_values() const override { return table_.values(options_.knobs); }
   uint64_t gen() const override { return gen_; }
-  int64_t settle_ns() const override { return 0; }
+  int64_t settle_ns() const override { return 0; }  // a fixed size has nothing to learn
   void apply(const std::vector<KnobValue>& values, std::string_view by) override;
   void describe(jsonl::Buffer& out) const override;
 

@@ -74,8 +74,10 @@ KnobTable<ServeKnobs> serve_knob_table(Backend backend, unsigned cores) {
   using K = ServeKnobs;
   KnobTable<K> t;
   t.add(&K::instances, int_knob("instances", 1, 64, "Batches that are worked on at a time."));
-  t.add(&K::intra_threads, in(KnobUnit::threads, int_knob("intra_threads", 1, 256,
-                                                          "Threads that share out the rows of a batch.")));
+  t.add(&K::intra_threads,
+        in(KnobUnit::threads,
+           int_knob("intra_threads", 1, cores,
+                    "Threads that share out the rows of a batch; as many as cores at most.")));
   t.add(&K::max_rows, in(KnobUnit::rows, log_int_knob("max_rows", 1, 4096, "Rows of a batch at most.")));
   t.add(&K::delay_ns, in(KnobUnit::ns, int_knob("delay_ns", 0, kSecond,
                                                 "How long the oldest request waits for more rows.")));

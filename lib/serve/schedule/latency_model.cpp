@@ -120,10 +120,18 @@ void LatencyModel::rebuild() {
   make_non_decreasing(mean_, weight);
 }
 
+// The mean of what was measured at the grid size, brought to `rows` along the line. Not m(n), which leans to
+// the line: on a curve that is none it would be off for ever, and call that a drift.
+double LatencyModel::measured_ns(uint32_t rows) const {
+  const size_t k = nearest(rows);
+  if (count_[k] <= 0) return 0;
+  return sum_[k] / count_[k] * (alpha_ * rows + beta_) / (alpha_ * kGrid[k] + beta_);
+}
+
 bool LatencyModel::observe(uint32_t rows, double latency_ns) {
   rows = std::min(rows, kGrid.back());
   const bool known = count(rows) >= kKnown;
-  const double expected = mean_ns(rows);
+  const double expected = measured_ns(rows);
   const Sample sample{static_cast<float>(rows), static_cast<float>(latency_ns)};
   if (window_.size() < kWindow) {
     window_.push_back(sample);
@@ -137,11 +145,14 @@ bool LatencyModel::observe(uint32_t rows, double latency_ns) {
     up_ = std::max(0.0, up_ + r - kDriftDelta);
     down_ = std::max(0.0, down_ - r - kDriftDelta);
   }
-  if (up_ > kDriftThreshold || down_ > kDriftThreshold) {
-    forget_all_but_last(kKeptAfterDrift);
+  // No batch is so fast by accident: what little was seen of this size before was a hiccup, or a cold start.
+  const bool was_hiccup = !known && expected > kHiccup * latency_ns;
+  if (was_hiccup || up_ > kDriftThreshold || down_ > kDriftThreshold) {
+    forget_all_but_last(was_hiccup ? 1 : kKeptAfterDrift);
     return true;
   }
-  learn(rows, known ? std::min(latency_ns, kHiccup * expected) : latency_ns);
+  const double most = known ? expected : mean_ns(rows);
+  learn(rows, most > 0 ? std::min(latency_ns, kHiccup * most) : latency_ns);
   rebuild();
   return false;
 }
