@@ -221,7 +221,10 @@ TEST_F(ServeGateway, AResetIsTriedOnTheOtherReplicaOnce) {
 TEST_F(ServeGateway, AReplicaThatDiesLosesNothing) {
   auto first = std::make_unique<Container>(Container::Behaviour{.base_ns = 2'000'000});
   Container second({.base_ns = 2'000'000});
-  start({first->url(), second.url()}, {{"controller", std::string("fixed")}, {"max_rows", int64_t{4}}});
+  // A deadline far away: without one, a queue that stands for long is shed.
+  start(
+      {first->url(), second.url()},
+      {{"controller", std::string("fixed")}, {"max_rows", int64_t{4}}, {"slo_ns", int64_t{20'000'000'000}}});
   std::thread killer([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(30));
     first->die();

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "lib/serve/schedule/measures.h"
+
 namespace mlq::serve {
 namespace {
 
@@ -254,6 +256,59 @@ TEST(Scheduler, KnobsChangeBetweenBatchesAndWhatWaitsStays) {
   driver.scheduler.batch_done(1, driver.actions.dispatches[0].batch, BatchOutcome::clean, 1);
   driver.step(1);
   EXPECT_EQ(tokens(driver.actions), (std::vector<uint64_t>{3, 4, 5, 6}));
+}
+
+// A proxy that stood still for a while has overheads as long as that; they must not close it for good.
+TEST(Scheduler, AStallOfItsOwnDoesNotShutItDown) {
+  SchedulerKnobs knobs;
+  knobs.slo_ns = 20 * kMs;
+  Driver driver(knobs);
+  driver.teach(2e6, 2e4, 16);
+  int64_t now_ns = 1000 * kMs;
+  for (int k = 0; k < 1024; ++k) driver.scheduler.observe_overhead(now_ns, 100 * kMs);
+  int at_once = 0, later = 0;
+  for (uint64_t t = 1; t <= 3000; ++t) {
+    now_ns += kMs;
+    const bool taken = driver.arrive(now_ns, t, now_ns + 20 * kMs).rejection == Rejection::none;
+    const size_t sheds = driver.step(now_ns).sheds.size();
+    (t <= 1000 ? at_once : later) += (taken ? 1 : 0) - static_cast<int>(sheds);
+    for (const Dispatch& batch : std::vector<Dispatch>(driver.actions.dispatches))
+      driver.scheduler.batch_done(now_ns, batch.batch, BatchOutcome::clean, 2 * kMs + 20'000 * batch.rows);
+  }
+  EXPECT_EQ(at_once, 1000);
+  EXPECT_EQ(later, 2000);
+}
+
+TEST(Scheduler, OverheadsAreForgottenAfterASecond) {
+  OverheadWindow window;
+  for (int k = 0; k < 64; ++k) window.add(k, 7 * kMs);
+  EXPECT_EQ(window.p99_ns(), 7 * kMs);
+  window.advance(900 * kMs);
+  EXPECT_EQ(window.p99_ns(), 7 * kMs);
+  window.advance(1200 * kMs);
+  EXPECT_EQ(window.p99_ns(), 0);
+}
+
+// One batch in twenty takes ten times as long: no size keeps the objective's quantile. Single rows would
+// answer an eighth of the requests.
+TEST(Scheduler, WhereNoSizeKeepsTheQuantileBatchesStayWorthwhile) {
+  SchedulerKnobs knobs;
+  knobs.slo_ns = 20 * kMs;
+  Driver driver(knobs);
+  int64_t now_ns = 0;
+  uint64_t token = 0, batches = 0, rows = 0;
+  for (int k = 0; k < 2000; ++k) {
+    now_ns += 10 * kMs;
+    for (int r = 0; r < 40; ++r) driver.arrive(now_ns, ++token, now_ns + 200 * kMs);
+    for (const Dispatch& batch : std::vector<Dispatch>(driver.step(now_ns).dispatches)) {
+      const int64_t usual_ns = 3 * kMs + 20'000 * batch.rows;
+      driver.scheduler.batch_done(now_ns, batch.batch, BatchOutcome::clean,
+                                  ++batches % 50 == 0 ? 8 * usual_ns : usual_ns);
+      if (k >= 1000) rows += batch.rows;
+    }
+  }
+  EXPECT_GT(driver.scheduler.figures(now_ns).target_rows, 4u);
+  EXPECT_GT(rows, 10'000u);
 }
 
 }  // namespace

@@ -92,6 +92,7 @@ ExitKind serve_until_stopped(RunArguments& a, Context& context) {
   complete(a, context);
   serve::model::ModelMaker maker = make_models(a.model);
   records::Writer writer = cli::open_writer(context);
+  context.keep_output();
   const auto outcome = serve::model::serve_model(a.options, std::move(maker), cli::run_record(context),
                                                  writer, context.stop());
   if (context.wants_summary()) context.print(format_count(outcome.requests, "request") + '\n');

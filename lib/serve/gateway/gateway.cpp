@@ -324,6 +324,7 @@ GatewayOutcome Gateway::run(records::Run run, records::Writer& writer, const Sto
   reload_ = reload;
   run.url = servers_.front()->url();
   run.start_unix_ns = unix_now_ns();
+  writer.keep_interrupted();  // a signal is how a server ends
   writer.run(run);
   writer.flush();
   start_ns_ = http::Reactor::now_ns();

@@ -186,7 +186,6 @@ void ServedModel::hand_over(Call& call) {
 
 void ServedModel::enqueue(Call& call) {
   const int64_t now = now_ns();
-  scheduler_.replicas().request_seen();
   LiveKey& key = keys_[call.key.text];
   if (key.uses++ == 0) key.id = next_key_++;
   call.key_id = key.id;
@@ -229,7 +228,7 @@ void ServedModel::sent(uint64_t token, int64_t now) {
   if (at == calls_.end() || !at->second->answered) return;
   Call& call = *at->second;
   if (call.landed_ns > 0)
-    scheduler_.observe_overhead((call.parsed_ns - call.first_byte_ns) + (now - call.landed_ns));
+    scheduler_.observe_overhead(now, (call.parsed_ns - call.first_byte_ns) + (now - call.landed_ns));
   finish(call, now, call.status);
 }
 

@@ -117,6 +117,7 @@ class Session {
 
 ServeOutcome serve_model(const ServeOptions& options, ModelMaker maker, records::Run run,
                          records::Writer& writer, const StopFlag& stop) {
+  writer.keep_interrupted();  // a signal is how a server ends
   ServeOutcome outcome;
   {
     Session session(options, std::move(maker), writer, stop);

@@ -69,12 +69,15 @@ double Lane::next_slot_ns(int64_t now_ns, const SchedulerKnobs& knobs) const {
   return std::max(0.0, least);
 }
 
-double Lane::capacity(int64_t now_ns, const SchedulerKnobs& knobs, double budget_ns) const {
-  if (model_.empty()) return 0;
-  for (const Flight& flight : flights_) {
+bool Lane::overdue(int64_t now_ns) const {
+  return std::ranges::any_of(flights_, [&](const Flight& flight) {
     const double late_ns = static_cast<double>(now_ns - flight.sent_ns);
-    if (late_ns > kOverdueNs && late_ns > kOverdueFactor * model_.mean_ns(flight.rows)) return 0;
-  }
+    return late_ns > kOverdueNs && late_ns > kOverdueFactor * model_.mean_ns(flight.rows);
+  });
+}
+
+double Lane::capacity(int64_t now_ns, const SchedulerKnobs& knobs, double budget_ns) const {
+  if (model_.empty() || overdue(now_ns)) return 0;
   return slots(knobs) * model_.rows_per_ns(target(knobs, budget_ns));
 }
 

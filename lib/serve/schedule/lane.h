@@ -53,8 +53,12 @@ class Lane {
   double remaining_ns(int64_t now_ns, const SchedulerKnobs& knobs) const;
   // Expected time until a slot is free.
   double next_slot_ns(int64_t now_ns, const SchedulerKnobs& knobs) const;
-  // Rows per ns that all its slots do at the target size; 0 while nothing was measured, or when a flight is
-  // so long overdue that the replica seems to stand still.
+  // A flight is so long overdue that the replica seems to stand still.
+  bool overdue(int64_t now_ns) const;
+  // Not even one row's mean fits the budget: bound_ns says 0.
+  bool hopeless(double budget_ns) const { return model_.mean_ns(1) > budget_ns; }
+  // Rows per ns that all its slots do at the target size; 0 while nothing was measured, or when it is
+  // overdue.
   double capacity(int64_t now_ns, const SchedulerKnobs& knobs, double budget_ns) const;
   uint32_t rows_in_flight() const;
   double share_over() const { return over_.share(); }

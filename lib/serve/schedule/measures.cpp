@@ -9,6 +9,7 @@ namespace mlq::serve {
 namespace {
 
 constexpr double kRatePerNs = 0.69314718055994531e-9;  // ln 2 a second
+constexpr int64_t kOverheadAgeNs = 1'000'000'000, kRefreshNs = 250'000'000;
 constexpr double kMostConcurrency = 64, kSmoothing = 0.2, kLeastGradient = 0.5;
 
 double decay(int64_t by_ns) { return fmath::exp(-kRatePerNs * static_cast<double>(by_ns)); }
@@ -28,18 +29,30 @@ double ArrivalRate::rows_per_ns(int64_t now_ns) const {
   return sum_ * decay(std::max<int64_t>(0, now_ns - last_ns_)) * kRatePerNs / (1 - decay(now_ns - first_ns_));
 }
 
-void OverheadWindow::add(int64_t overhead_ns) {
+void OverheadWindow::add(int64_t now_ns, int64_t overhead_ns) {
   if (window_.size() < kWindow) {
-    window_.push_back(overhead_ns);
+    window_.push_back({now_ns, overhead_ns});
   } else {
-    window_[next_] = overhead_ns;
+    window_[next_] = {now_ns, overhead_ns};
     next_ = (next_ + 1) % kWindow;
   }
-  if (++since_ < 64) return;
+  if (++since_ >= 64) refresh(now_ns);
+}
+
+void OverheadWindow::advance(int64_t now_ns) {
+  if (now_ns - refreshed_ns_ >= kRefreshNs) refresh(now_ns);
+}
+
+void OverheadWindow::refresh(int64_t now_ns) {
   since_ = 0;
-  std::vector<int64_t> sorted = window_;
-  const auto rank = sorted.begin() + static_cast<std::ptrdiff_t>((sorted.size() * 99 + 99) / 100 - 1);
-  std::nth_element(sorted.begin(), rank, sorted.end());
+  refreshed_ns_ = now_ns;
+  std::vector<int64_t> recent;
+  for (const Sample& sample : window_)
+    if (now_ns - sample.at_ns <= kOverheadAgeNs) recent.push_back(sample.overhead_ns);
+  p99_ns_ = 0;
+  if (recent.empty()) return;
+  const auto rank = recent.begin() + static_cast<std::ptrdiff_t>((recent.size() * 99 + 99) / 100 - 1);
+  std::nth_element(recent.begin(), rank, recent.end());
   p99_ns_ = *rank;
 }
 

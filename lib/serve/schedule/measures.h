@@ -23,17 +23,25 @@ class ArrivalRate {
   bool any_ = false;
 };
 
-// The p99 of the last 1,024 overheads, anew after every 64.
+// The p99 of the last 1,024 overheads that are not older than 1 s, anew after every 64 and every 250 ms. What
+// is older must go: an overhead that lets no request through would never be corrected by new ones.
 class OverheadWindow {
  public:
-  void add(int64_t overhead_ns);
+  void add(int64_t now_ns, int64_t overhead_ns);
+  void advance(int64_t now_ns);  // time passes, with or without overheads
   int64_t p99_ns() const { return p99_ns_; }
 
  private:
   static constexpr size_t kWindow = 1024;
-  std::vector<int64_t> window_;
+  struct Sample {
+    int64_t at_ns, overhead_ns;
+  };
+  void refresh(int64_t now_ns);
+
+  std::vector<Sample> window_;  // a ring once it is full
   size_t next_ = 0;
   uint32_t since_ = 0;
+  int64_t refreshed_ns_ = INT64_MIN / 2;
   int64_t p99_ns_ = 0;
 };
 

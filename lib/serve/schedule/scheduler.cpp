@@ -39,14 +39,26 @@ struct Scheduler::Impl {
 
   Impl(const SchedulerKnobs& given, uint64_t seed) : knobs(given), replicas(seed, given.retry_share) {}
 
-  double overhead_ns() const { return static_cast<double>(overhead.p99_ns()); }
+  double overhead_ns() const {
+    const auto seen = static_cast<double>(overhead.p99_ns());
+    return knobs.slo_ns == 0 ? seen : std::min(seen, static_cast<double>(knobs.slo_ns) / 2);
+  }
   double budget_ns() const {
     return knobs.slo_ns == 0 ? kForever : std::max(0.0, static_cast<double>(knobs.slo_ns) - overhead_ns());
   }
   double slack_ns(int64_t now_ns, int64_t deadline_ns) const {
     return deadline_ns == kNoDeadline ? kForever : static_cast<double>(deadline_ns - now_ns) - overhead_ns();
   }
-  double bound(const Lane& lane, double rows) const { return lane.bound_ns(rows, knobs, budget_ns()); }
+  // A replica that cannot keep the budget at all is no reason to keep what none can answer in time, as long
+  // as another one can.
+  double bound(const Lane& lane, double rows) const {
+    const double budget = budget_ns();
+    if (!lane.hopeless(budget)) return lane.bound_ns(rows, knobs, budget);
+    bool hope = false;
+    each_serving(
+        [&](const Lane& other) { hope = hope || (!other.model().empty() && !other.hopeless(budget)); });
+    return hope ? lane.model().mean_ns(rows) : lane.bound_ns(rows, knobs, budget);
+  }
   uint32_t target(const Lane& lane) const { return lane.target(knobs, budget_ns()); }
   Lane* find(ReplicaId id) {
     for (Lane& lane : lanes)
@@ -147,12 +159,15 @@ bool Scheduler::Impl::comes_late(int64_t now_ns, const Request& request, Verdict
   if (rate_of_work <= 0 || nothing_sent_lately(now_ns)) return false;
   double slot_ns = kForever, size = 1;
   each_serving([&](const Lane& lane) {
+    if (lane.overdue(now_ns)) return;
     slot_ns = std::min(slot_ns, lane.next_slot_ns(now_ns, knobs));
     size = std::max<double>(size, target(lane));
   });
   const auto own_ns = [&](double rows) {
     double least_ns = kForever;
-    each_serving([&](const Lane& lane) { least_ns = std::min(least_ns, bound(lane, rows)); });
+    each_serving([&](const Lane& lane) {
+      if (!lane.overdue(now_ns)) least_ns = std::min(least_ns, bound(lane, rows));
+    });
     return least_ns;
   };
   double ahead = static_cast<double>(queue.rows_before(request));
@@ -242,7 +257,8 @@ bool Scheduler::Impl::can_make_it_elsewhere(int64_t now_ns, const Lane& lane, co
   const double slack = slack_ns(now_ns, head.deadline_ns);
   bool can = false;
   each_serving([&](const Lane& other) {
-    if (other.id() != lane.id() && !other.model().empty()) can = can || bound(other, head.rows) <= slack;
+    if (other.id() == lane.id() || other.model().empty() || other.overdue(now_ns)) return;
+    can = can || other.next_slot_ns(now_ns, knobs) + bound(other, head.rows) <= slack;
   });
   return can;
 }
@@ -284,6 +300,7 @@ bool Scheduler::Impl::drop_head(int64_t now_ns, const Lane& lane, size_t positio
   if (knobs.drop_rule == DropRule::none) return false;
   double least_ns = kForever;
   each_serving([&](const Lane& other) {
+    if (other.id() != lane.id() && other.overdue(now_ns)) return;
     const double rows = knobs.drop_rule == DropRule::window ? batch_rows(now_ns, other, key) : head.rows;
     least_ns = std::min(least_ns, bound(other, rows));
   });
@@ -428,6 +445,7 @@ void Scheduler::remove_replica(int64_t now_ns, ReplicaId id) {
 Verdict Scheduler::arrive(int64_t now_ns, const Request& request) {
   Impl& s = *impl_;
   s.replicas.request_seen();
+  s.overhead.advance(now_ns);
   s.rate.add(now_ns, request.rows);
   if (s.replicas.serving_count() == 0)
     return {.rejection = Rejection::no_replica, .retry_after_ns = kRetryNoReplicaNs};
@@ -473,7 +491,9 @@ void Scheduler::batch_done(int64_t now_ns, uint64_t batch, BatchOutcome outcome,
   }
 }
 
-void Scheduler::observe_overhead(int64_t overhead_ns) { impl_->overhead.add(overhead_ns); }
+void Scheduler::observe_overhead(int64_t now_ns, int64_t overhead_ns) {
+  impl_->overhead.add(now_ns, overhead_ns);
+}
 
 void Scheduler::set_knobs(const SchedulerKnobs& knobs) {
   Impl& s = *impl_;
@@ -487,6 +507,7 @@ void Scheduler::step(int64_t now_ns, Actions& actions) {
   Impl& s = *impl_;
   s.wake_ns.reset();
   s.replicas.advance(now_ns);
+  s.overhead.advance(now_ns);
   if (s.replicas.serving_count() == 0) {
     s.shed_all(actions);
   } else {

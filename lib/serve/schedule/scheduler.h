@@ -118,8 +118,10 @@ class Scheduler {
   // A dispatched batch ended. `latency_ns`: first upstream byte written to last reply byte read. A batch that
   // is unknown is ignored.
   void batch_done(int64_t now_ns, uint64_t batch, BatchOutcome outcome, int64_t latency_ns);
-  // What a request cost outside of queue and replica: parse to queue, and reply to socket.
-  void observe_overhead(int64_t overhead_ns);
+  // What a request cost outside of queue and replica: parse to queue, and reply to socket. Deadlines are kept
+  // with the p99 of the last second in hand, but with half of slo_ns at most: a stall of our own must not
+  // make every request look lost.
+  void observe_overhead(int64_t now_ns, int64_t overhead_ns);
   // Between two batches; what waits stays waiting. A change of `controller` starts that controller anew on
   // the same latency model.
   void set_knobs(const SchedulerKnobs& knobs);
