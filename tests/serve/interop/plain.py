@@ -26,6 +26,8 @@ def infer(request):
     count, width = tensor["shape"]
     if width != 64 or len(tensor["data"]) != count * width:
         raise ValueError(f"shape {tensor['shape']}, {len(tensor['data'])} values")
+    if max(tensor["data"]) > 1:
+        raise ValueError("pictures are of 0 to 1")
     labels, scores = [], []
     for k in range(count):
         row = tensor["data"][k * width : (k + 1) * width]
