@@ -200,6 +200,44 @@ TEST(Scheduler, AdmissionRefusesWhatWouldFinishAfterItsDeadline) {
   EXPECT_GE(verdict.retry_after_ns, kMs);
 }
 
+// Clients that ask again as soon as they are answered, with no deadline; a batch takes a + b n. The first
+// `lonely` requests come one by one.
+size_t shed_of_closed_loop(const SchedulerKnobs& knobs, uint64_t clients, uint64_t lonely, double a_ns,
+                           double b_ns) {
+  Driver driver(knobs);
+  int64_t now_ns = 0;
+  uint64_t next = 1;
+  size_t shed = 0;
+  const auto serve = [&](uint64_t asked) {
+    while (asked-- > 0) driver.arrive(now_ns, next++);
+    for (const Dispatch& batch : std::vector<Dispatch>(driver.step(now_ns).dispatches)) {
+      shed += driver.actions.sheds.size();
+      const auto latency_ns = static_cast<int64_t>(a_ns + b_ns * batch.rows);
+      driver.scheduler.batch_done(now_ns += latency_ns, batch.batch, BatchOutcome::clean, latency_ns);
+      return uint64_t{batch.requests};
+    }
+    return uint64_t{0};
+  };
+  for (uint64_t k = 0; k < lonely; ++k) serve(1);
+  uint64_t answered = serve(clients);
+  for (int k = 0; k < 200; ++k) answered = serve(answered);
+  return shed;
+}
+
+TEST(Scheduler, ClientsThatWaitForASizeStillToBeFoundAreNoOverload) {
+  for (const uint64_t clients : {16u, 32u, 64u})
+    for (const double a_ns : {2e6, 40e6, 400e6})
+      for (const uint64_t lonely : {0u, 500u}) {
+        SCOPED_TRACE(testing::Message() << clients << " clients, " << a_ns << " ns, " << lonely << " before");
+        EXPECT_EQ(shed_of_closed_loop({}, clients, lonely, a_ns, a_ns / 200), 0u);
+      }
+}
+
+TEST(Scheduler, ClientsThatWaitLongForASizeThatIsSetAreOverload) {
+  EXPECT_GT(shed_of_closed_loop(fixed(4), 32, 0, 40e6, 0.2e6), 0u);
+  EXPECT_EQ(shed_of_closed_loop(fixed(32), 32, 0, 40e6, 0.2e6), 0u);
+}
+
 TEST(Scheduler, WithoutAnyReplicaNothingWaits) {
   Driver driver(fixed(8));
   driver.arrive(0, 1);

@@ -13,6 +13,11 @@ using jsonl::Value;
 bool read_tensors(const Value& tensors, std::string_view kind, Metadata& out, bool outputs) {
   std::vector<Value> list;
   if (tensors.kind != jsonl::Kind::array || !jsonl::read_elements(tensors, list)) return false;
+  // What some servers say of models whose tensors they do not know: nothing that rows could be told from.
+  if (list.empty()) {
+    out.open_rows = false;
+    out.why_not = fmt::format("its metadata name no {}s; say \"batchable\": \"yes\"", kind);
+  }
   for (const Value& tensor : list) {
     const auto name = jsonl::member(tensor, "name");
     const auto shape = jsonl::member(tensor, "shape");

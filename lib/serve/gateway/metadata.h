@@ -12,8 +12,8 @@ namespace mlq::serve {
 
 struct Metadata {
   bool known = false;
-  bool open_rows = false;  // every input and output has -1 in front
-  std::string why_not;     // the tensor that has not
+  bool open_rows = false;  // there are inputs and outputs, and each has -1 in front
+  std::string why_not;     // the tensor that has not, or what there is none of
   std::vector<DeclaredOutput> outputs;
   std::string text;  // as it came
   int64_t at_ns = 0;

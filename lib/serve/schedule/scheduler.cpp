@@ -14,7 +14,7 @@ namespace mlq::serve {
 namespace {
 
 constexpr double kForever = std::numeric_limits<double>::infinity();
-constexpr uint64_t kBatchesBeforeAdmission = 32, kBatchesAfterDrift = 8;
+constexpr uint64_t kBatchesToSettle = 32, kBatchesAfterDrift = 8;
 constexpr int64_t kProbeEveryNs = 1'000'000'000;
 constexpr int64_t kRetryUnknownNs = 100'000'000, kRetryNoReplicaNs = 1'000'000'000, kLeastRetryNs = 1'000'000;
 constexpr double kHoldUtilisation = 0.9, kHoldLoad = 0.85;
@@ -73,7 +73,8 @@ struct Scheduler::Impl {
   }
 
   double capacity(int64_t now_ns) const;
-  bool admitting() const;
+  bool settled() const;
+  bool still_growing(int64_t now_ns, const Lane& lane, const EdfQueue::Key& key) const;
   bool comes_late(int64_t now_ns, const Request& request, Verdict& verdict) const;
   bool nothing_sent_lately(int64_t now_ns) const;
   double rows_ahead(const Request& request, int64_t cutoff_ns) const;
@@ -123,15 +124,15 @@ double Scheduler::Impl::capacity(int64_t now_ns) const {
   return measured == 0 ? 0 : sum * (1 + unmeasured / measured);
 }
 
-bool Scheduler::Impl::admitting() const {
-  if (!knobs.admit) return false;
+// Whether enough is known to refuse work for it.
+bool Scheduler::Impl::settled() const {
   uint64_t batches = 0;
-  bool settled = true;
+  bool drifting = false;
   each_serving([&](const Lane& lane) {
     batches += lane.model().batches();
-    if (lane.model().drifts() > 0 && lane.model().batches_since_drift() < kBatchesAfterDrift) settled = false;
+    if (lane.model().drifts() > 0 && lane.model().batches_since_drift() < kBatchesAfterDrift) drifting = true;
   });
-  return settled && batches >= kBatchesBeforeAdmission;
+  return !drifting && batches >= kBatchesToSettle;
 }
 
 // Rows that wait, go before the request, and have a deadline not before `cutoff_ns`: the others will be
@@ -253,6 +254,12 @@ double Scheduler::Impl::batch_rows(int64_t now_ns, const Lane& lane, const EdfQu
   return std::max<double>(rows, head.rows);
 }
 
+// A queue is no overload yet if the next batch tries a size that may turn out better.
+bool Scheduler::Impl::still_growing(int64_t now_ns, const Lane& lane, const EdfQueue::Key& key) const {
+  const uint32_t trial = lane.trial_size(knobs, budget_ns());
+  return !key.alone && trial >= target(lane) && 2 * batch_rows(now_ns, lane, key) > trial;
+}
+
 bool Scheduler::Impl::can_make_it_elsewhere(int64_t now_ns, const Lane& lane, const Request& head) const {
   const double slack = slack_ns(now_ns, head.deadline_ns);
   bool can = false;
@@ -291,6 +298,7 @@ bool Scheduler::Impl::drop_head(int64_t now_ns, const Lane& lane, size_t positio
   const EdfQueue::Key& key = queue.keys()[position];
   const Request& head = queue.head(key);
   if (head.deadline_ns == kNoDeadline) {
+    if (!settled() || still_growing(now_ns, lane, key)) return false;
     if (!codel.shed(now_ns, now_ns - head.arrived_ns,
                     std::max(CodelGuard::kLeastTargetNs, 2 * lane.model().mean_ns(target(lane)))))
       return false;
@@ -454,7 +462,8 @@ Verdict Scheduler::arrive(int64_t now_ns, const Request& request) {
                              s.queue.bytes() + request.bytes > s.knobs.max_queue_bytes))
     return {.rejection = Rejection::queue_full, .retry_after_ns = s.time_to_room(now_ns)};
   Verdict verdict;
-  if (request.deadline_ns != kNoDeadline && s.admitting() && s.comes_late(now_ns, request, verdict))
+  if (request.deadline_ns != kNoDeadline && s.knobs.admit && s.settled() &&
+      s.comes_late(now_ns, request, verdict))
     return verdict;
   verdict.alone = s.queue.push(request);
   return verdict;

@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""FastAPI and uvicorn before onnxruntime, as people write it: the digits under v2, KServe's v1 and a route of its own.
+
+usage: fastapi_onnx.py PORT MLP_ONNX
+"""
+import sys
+
+import numpy
+import onnxruntime
+import uvicorn
+from fastapi import FastAPI
+
+model = onnxruntime.InferenceSession(sys.argv[2])
+app = FastAPI()
+
+
+def probabilities(rows):
+    return model.run(None, {"input": numpy.asarray(rows, dtype=numpy.float32).reshape(-1, 64)})[0]
+
+
+@app.get("/v2/models/digits")
+def metadata():
+    return {
+        "name": "digits",
+        "platform": "onnxruntime",
+        "inputs": [{"name": "input", "datatype": "FP32", "shape": [-1, 64]}],
+        "outputs": [
+            {"name": "label", "datatype": "INT64", "shape": [-1]},
+            {"name": "probabilities", "datatype": "FP32", "shape": [-1, 10]},
+        ],
+    }
+
+
+@app.post("/v2/models/digits/infer")
+def infer(request: dict):
+    found = probabilities(request["inputs"][0]["data"])
+    count = len(found)
+    return {
+        "model_name": "digits",
+        "id": request.get("id"),
+        "outputs": [
+            {"name": "label", "datatype": "INT64", "shape": [count], "data": found.argmax(1).tolist()},
+            {"name": "probabilities", "datatype": "FP32", "shape": [count, 10], "data": found.tolist()},
+        ],
+    }
+
+
+@app.post("/v1/models/digits:predict")
+def predict(request: dict):
+    return {"predictions": probabilities(request["instances"]).argmax(1).tolist()}
+
+
+@app.post("/digits")
+def digits(request: dict):
+    found = probabilities(request["pictures"])
+    return {"answers": [{"digit": int(row.argmax()), "sure": bool(row.max() > 0.5)} for row in found]}
+
+
+uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
