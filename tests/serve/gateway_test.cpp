@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <fstream>
 #include <map>
 
 #include <fmt/format.h>
@@ -12,6 +13,7 @@
 #include "lib/http/client_pool.h"
 #include "lib/jsonl/object.h"
 #include "tests/serve/container.h"
+#include "tests/support/socket_client.h"
 #include "tests/support/temp_dir.h"
 
 namespace mlq::serve {
@@ -479,6 +481,119 @@ TEST_F(ServeGateway, ReplicasComeAndGoWhileItServes) {
   EXPECT_GE(second.seen().size(), 5u);
   EXPECT_EQ(admin("DELETE", "/admin/v1/models/m/replicas/0", "{}").status, 200);
   EXPECT_EQ(ask(rows_of({1})).status, 200);
+}
+
+// A reload while requests are under way: their replica is taken away, then their model.
+TEST_F(ServeGateway, AReloadLosesNothingThatIsUnderWay) {
+  Container first({.base_ns = 200'000'000}), second;
+  const std::string file = folder_ / "config.json";
+  const auto write = [&](const std::string& models) {
+    std::ofstream(file) << R"({"version":1,"models":{)" << models << "}}";
+  };
+  const auto m_at = [](const Container& at) { return fmt::format(R"("m":{{"replicas":["{}"]}})", at.url()); };
+  const auto reload_to = [&](const std::string& models) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(60));
+    write(models);
+    reload_ = true;
+  };
+  start({first.url()}, {}, [&](GatewayOptions& o) { o.config_file = file; });
+  std::thread moves(reload_to, m_at(second));
+  const std::vector<Got> moved = ask({{rows_of({1})}, {rows_of({2})}, {rows_of({3})}});
+  moves.join();
+  for (int k = 0; k < 3; ++k)
+    EXPECT_TRUE(moved[static_cast<size_t>(k)].body == answer_of({k + 1}) ||
+                moved[static_cast<size_t>(k)].headers.count("x-mlq-reason") == 1)
+        << moved[static_cast<size_t>(k)].body;
+  EXPECT_EQ(moved[0].body, answer_of({1}));  // flew when its replica was taken away
+  for (int k = 0; k < 500 && ask(rows_of({4})).status != 200; ++k)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  second.set({.base_ns = 3'000'000'000});
+  std::thread removes(reload_to, R"("other":{"replicas":["http://127.0.0.1:9"]})");
+  const std::vector<Got> removed = ask({{rows_of({5})}, {rows_of({6})}});
+  removes.join();
+  for (const Got& got : removed) {
+    EXPECT_EQ(got.status, 503) << got.body;
+    EXPECT_NE(got.body.find("taken away"), std::string::npos) << got.body;
+  }
+  stop();
+  EXPECT_EQ(outcome_.lost_requests, 0u);
+}
+
+// Waiting, flying, and while its answer is on its way.
+TEST_F(ServeGateway, ClientsThatGoInAnyPhaseHurtNobodyAndNothingStays) {
+  Container container({.base_ns = 30'000'000});
+  start({container.url()}, {{"controller", std::string("fixed")}, {"max_rows", int64_t{1}}});
+  const uint16_t port = http::parse_url(gateway_->url()).port;
+  for (int k = 0; k < 30; ++k) {
+    test::SocketClient client(port);
+    client.request("/v2/models/m/infer", rows_of({1000 + k}));
+    if (k % 3 == 1) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    if (k % 3 == 2) client.take(1);  // its answer has begun
+    client.reset();
+  }
+  for (int k = 0; k < 5; ++k) EXPECT_EQ(ask(rows_of({k})).body, answer_of({k}));
+  std::string facts;
+  for (int k = 0; k < 500; ++k) {
+    facts = admin("GET", "/metrics").body;
+    if (facts.find("mlq_serve_memory_bytes 0\n") != std::string::npos) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_NE(facts.find("mlq_serve_memory_bytes 0\n"), std::string::npos);
+  stop();
+  EXPECT_EQ(outcome_.requests, 35u);
+  EXPECT_EQ(outcome_.lost_requests, 0u);
+}
+
+TEST_F(ServeGateway, TheQueueIsBoundedAndEachRowGoesUpOnce) {
+  Container container({.base_ns = 100'000'000});
+  start({container.url()}, {{"controller", std::string("fixed")},
+                            {"max_rows", int64_t{8}},
+                            {"max_queue_rows", int64_t{16}},
+                            {"slo_ns", int64_t{20'000'000'000}},
+                            {"admit", false}});
+  std::vector<Ask> asks;
+  for (int k = 0; k < 200; ++k) asks.push_back({rows_of({k})});
+  const std::vector<Got> got = ask(asks);
+  std::map<std::string, int> sent_up;
+  for (const Container::Seen& seen : container.seen()) {
+    const size_t at = seen.body.find("\"data\":[") + 8;
+    std::string row;
+    for (const char c : seen.body.substr(at, seen.body.find(']', at) - at + 1)) {
+      if (c >= '0' && c <= '9')
+        row += c;
+      else if (!row.empty())
+        ++sent_up[std::exchange(row, "")];
+    }
+  }
+  size_t answered = 0;
+  for (int k = 0; k < 200; ++k) {
+    const Got& one = got[static_cast<size_t>(k)];
+    const bool ok = one.status == 200;
+    answered += ok ? 1 : 0;
+    if (ok) EXPECT_EQ(one.body, answer_of({k}));
+    if (!ok) EXPECT_EQ(one.headers.at("x-mlq-reason"), "queue_full");
+    EXPECT_EQ(sent_up[std::to_string(k)], ok ? 1 : 0) << k;
+  }
+  EXPECT_GE(answered, 16u);
+  EXPECT_LT(answered, 100u);
+  EXPECT_LE(container.largest(), 8u);
+}
+
+// Two requests for different outputs never share a batch.
+TEST_F(ServeGateway, TheOutputsAskedForArePartOfTheKey) {
+  Container container({.base_ns = 20'000'000});
+  start({container.url()}, {{"controller", std::string("fixed")}});
+  std::vector<Ask> asks;
+  for (int k = 0; k < 60; ++k)
+    asks.push_back({rows_of({k % 2}, k % 2 == 0 ? "" : R"("outputs":[{"name":"y"}],)")});
+  for (const Got& got : ask(asks)) EXPECT_EQ(got.status, 200);
+  for (const Container::Seen& seen : container.seen()) {
+    const size_t at = seen.body.find("\"data\":[") + 8;
+    const std::string data = seen.body.substr(at, seen.body.find(']', at) - at);
+    const bool asked = seen.body.find("\"outputs\"") != std::string::npos;
+    EXPECT_EQ(data.find(asked ? '0' : '1'), std::string::npos) << seen.body;
+  }
+  EXPECT_GT(container.largest(), 5u);
 }
 
 TEST_F(ServeGateway, StrangersCannotReachTheAdminInterface) {

@@ -148,9 +148,9 @@ TEST_F(ServeProcesses, IdleCostsNothing) {
 TEST_F(ServeProcesses, FaultsOfAllKindsMixNoAnswersUpAndLoseNone) {
   const char* wanted = std::getenv("MLQ_SOAK_REQUESTS");
   const uint64_t requests = wanted == nullptr ? 100'000 : std::strtoull(wanted, nullptr, 10);
-  const Settings faults{"error_share=0.002",        "swap_outputs_share=0.05", "reset_share=0.001",
-                        "drop_output_share=0.0005", "trickle_share=0.002",     "trickle_ns=20ms",
-                        "stall_share=0.001",        "stall_ns=30ms",           "max_rows=256"};
+  const Settings faults{
+      "error_share=0.002", "swap_outputs_share=0.05", "reset_share=0.001", "trickle_share=0.002",
+      "trickle_ns=20ms",   "stall_share=0.001",       "stall_ns=30ms",     "max_rows=256"};
   add_replica(faults);
   add_replica(faults);
   add_replica({"error_share=0.01", "reset_share=0.01", "nan_share=0.01", "max_rows=256"});

@@ -12,11 +12,13 @@ namespace {
 
 constexpr uint64_t kMostRows = 3;
 
+// Ends in 1, so that 1e+05 is never a shorter way to write one.
+uint64_t value_of(uint64_t tag, uint64_t row) { return 10 * (tag * kMostRows + row) + 1; }
 uint64_t rows_of(uint64_t tag) { return 1 + tag % kMostRows; }
 std::string data_of(uint64_t tag) {
   std::string data;
   for (uint64_t row = 0; row < rows_of(tag); ++row)
-    data += fmt::format("{}{}", row == 0 ? "" : ",", tag * kMostRows + row);
+    data += fmt::format("{}{}", row == 0 ? "" : ",", value_of(tag, row));
   return data;
 }
 std::string shape_of(uint64_t tag) { return fmt::format("[{},1]", rows_of(tag)); }

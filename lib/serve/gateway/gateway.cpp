@@ -234,6 +234,7 @@ void Gateway::add_model(const ModelConfig& config) {
 
 void Gateway::remove_model(const std::string& name) {
   const auto at = models_.find(name);
+  at->second->end_calls();
   last_gen_[name] = at->second->gen();
   good_ += at->second->stats().good();
   for (uint32_t k = 0; k < fronts_.size(); ++k)

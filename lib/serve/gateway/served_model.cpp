@@ -605,6 +605,18 @@ void ServedModel::finish(Call& call, int64_t now, int status) {
   host_.ended();
 }
 
+void ServedModel::end_calls() {
+  std::vector<uint64_t> tokens;
+  for (const auto& [token, call] : calls_) tokens.push_back(token);
+  for (const uint64_t token : tokens) {
+    Call& call = *calls_.at(token);
+    call.leader = false;  // who follows is told as well
+    if (!call.answered && !call.gone)
+      refuse(call, 503, "no_replica", "the model was taken away", 1'000'000'000);
+    if (calls_.contains(token)) finish(call, now_ns(), call.answered ? call.status : 499);
+  }
+}
+
 void ServedModel::fault(std::string_view kind, std::optional<ReplicaId> replica, std::string note) {
   host_.emitter().emit(
       records::ServeFault{t_ns(), config_.name, replica, std::string(kind), std::move(note)});

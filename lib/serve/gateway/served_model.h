@@ -97,8 +97,11 @@ class ServedModel : public AdminModel {
   std::vector<std::string> added_replicas() const;
   std::map<std::string, LatencyState> latency_states() const;
   void recall(const std::vector<std::string>& added, const std::map<std::string, LatencyState>& latency);
-  // The parts of a new configuration that can change while it runs; replicas are added and removed.
+  // The parts of a new configuration that can change while it runs; replicas are added and removed, those
+  // with batches in flight when these have come back.
   void reconfigure(const ModelConfig& config);
+  // Before it is taken away: those who still wait are told so, and the books are closed.
+  void end_calls();
 
   // AdminModel
   std::string_view name() const override { return config_.name; }
@@ -140,6 +143,7 @@ class ServedModel : public AdminModel {
   void release_key(Call& call);
 
   void check_health();
+  void remove_left();
   void health_answer(ReplicaId id, bool good);
   void warm(ReplicaLink& link);
   void learn_metadata();

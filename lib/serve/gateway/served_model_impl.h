@@ -13,6 +13,7 @@ struct ServedModel::ReplicaLink {
   bool checking = false;
   bool warming = false;
   bool answered = false;  // its last health check was good
+  bool leaving = false;   // to be removed when its batches have come back
 };
 
 // A batch on its way up and back.

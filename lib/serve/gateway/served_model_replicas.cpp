@@ -73,9 +73,17 @@ std::optional<ReplicaId> ServedModel::replica_of(std::string_view url) const {
 
 bool ServedModel::ready() const { return scheduler_.replicas().serving_count() > 0; }
 
+void ServedModel::remove_left() {
+  std::vector<ReplicaId> left;
+  for (const auto& link : links_)
+    if (link->leaving && !replica_busy(link->id)) left.push_back(link->id);
+  for (const ReplicaId id : left) remove_replica(id);
+}
+
 // Every second, all of them at once.
 void ServedModel::check_health() {
   const int64_t now = now_ns();
+  remove_left();
   for (const auto& owned : links_) {
     ReplicaLink& replica = *owned;
     if (replica.checking) continue;
@@ -267,10 +275,21 @@ void ServedModel::recall(const std::vector<std::string>& added,
 void ServedModel::reconfigure(const ModelConfig& config) {
   for (const std::string& url : config_.replicas) {
     const bool stays = std::ranges::find(config.replicas, url) != config.replicas.end();
-    if (const auto id = replica_of(url); id && !stays) remove_replica(*id);
+    const auto id = replica_of(url);
+    if (!id || stays) continue;
+    link(*id)->leaving = true;
+    drain_replica(*id, true);
   }
-  for (const std::string& url : config.replicas)
-    if (!replica_of(url)) add_replica(url, false);
+  remove_left();
+  for (const std::string& url : config.replicas) {
+    const auto id = replica_of(url);
+    if (!id) {
+      add_replica(url, false);
+    } else if (link(*id)->leaving) {
+      link(*id)->leaving = false;
+      drain_replica(*id, false);
+    }
+  }
   const Batchable before = config_.batchable;
   config_ = config;
   if (config.batchable != before) {
