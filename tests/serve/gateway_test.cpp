@@ -55,7 +55,7 @@ class ServeGateway : public testing::Test {
     model.knobs = std::move(knobs);
     options.config.models.push_back(model);
     options.listen.port = 0;
-    options.admin = ListenAddress{"127.0.0.1", 0, {}};
+    options.admin = http::ListenAddress{"127.0.0.1", 0, {}};
     options.emit = parse_emit("state,window,request,batch");
     options.seed = 1;
     options.id_keys = {1, 2};
