@@ -202,9 +202,12 @@ TEST_F(ServeGateway, AReplyWithOtherRowsIsNeverGuessedAt) {
   const std::vector<Got> got = ask(asks);
   for (int k = 0; k < 20; ++k) EXPECT_EQ(got[static_cast<size_t>(k)].body, answer_of({k}));  // singly
   EXPECT_FALSE(batchable());
-  EXPECT_NE(admin("GET", "/metrics").body.find("mlq_serve_split_fail_total{model=\"m\"} 1\n"),
+  const std::string metrics = admin("GET", "/metrics").body;
+  // What came while the first batch was away waits as one more.
+  const size_t faults = records("fault").size();
+  EXPECT_TRUE(faults == 1 || faults == 2) << faults;
+  EXPECT_NE(metrics.find(fmt::format("mlq_serve_split_fail_total{{model=\"m\"}} {}\n", faults)),
             std::string::npos);
-  EXPECT_EQ(records("fault").size(), 1u);
 }
 
 TEST_F(ServeGateway, AResetIsTriedOnTheOtherReplicaOnce) {
