@@ -18,4 +18,6 @@ bar("B1_cost_over_haproxy"; ratio("cost_serve"; "cost_haproxy"); 1.2),
 (bar("nginx_added_p50"; added("p50_nginx"; "p50_model"); null) | .unit = "us"),
 bar("B1_p99_over_nginx"; ratio("p99_serve"; "p99_nginx"); 2),
 bar("B2_batched_cost_over_nginx"; ratio("cost_serve_batched"; "cost_nginx"); 0.8),
-bar("haproxy_cost_over_nginx"; ratio("cost_haproxy"; "cost_nginx"); null)
+bar("haproxy_cost_over_nginx"; ratio("cost_haproxy"; "cost_nginx"); null),
+bar("B7_hit_cost_over_nginx_static"; ratio("cost_serve_hit"; "cost_static"); 2.2),
+bar("B7_distinct_cache_on_over_off"; ratio("cost_serve_distinct_cached"; "cost_serve_distinct"); 1.1)

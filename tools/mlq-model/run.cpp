@@ -6,7 +6,8 @@
 
 #include "lib/base/units.h"
 #include "lib/cli/provenance.h"
-#include "lib/serve/gateway/gateway.h"
+#include "lib/http/listen_address.h"
+#include "lib/serve/control/admin.h"
 #include "lib/serve/model/serve.h"
 #include "tools/mlq-model/commands.h"
 
@@ -46,11 +47,8 @@ serve::model::ServeKnobs parse_knobs(const std::vector<std::string>& settings, s
 }
 
 // Limits as a server needs that anybody may reach.
-http::ServerOptions server_options(const serve::ListenAddress& address) {
-  http::ServerOptions options;
-  options.host = address.host;
-  options.port = address.port;
-  options.unix_path = address.unix_path;
+http::ServerOptions server_options(const http::ListenAddress& address) {
+  http::ServerOptions options = address.server_options();
   options.max_header_bytes = 16 * 1024;
   options.max_target_bytes = 8 * 1024;
   options.max_body_bytes = uint64_t{16} << 20;
@@ -64,9 +62,9 @@ http::ServerOptions server_options(const serve::ListenAddress& address) {
 void complete(RunArguments& a, const Context& context) {
   serve::model::ServeOptions& o = a.options;
   const serve::model::Backend backend = chosen_backend(a.model);
-  o.listen = server_options(serve::parse_listen_address(a.listen));
+  o.listen = server_options(http::parse_listen_address(a.listen));
   if (a.admin != "off") {
-    const serve::ListenAddress address = serve::parse_listen_address(a.admin);
+    const http::ListenAddress address = http::parse_listen_address(a.admin);
     o.admin = server_options(address);
     if (!a.token_file.empty()) o.admin_token = serve::read_token_file(a.token_file);
     if (o.admin_token.empty() && !address.loopback()) {

@@ -28,7 +28,7 @@ void add_listening(cli::Command& command, RunArguments& a) {
            "listen", "ADDRESS",
            "HOST:PORT or unix:PATH for requests; port 0 is any free one, and the run and listen "
            "records say which.",
-           o.listen, serve::parse_listen_address)
+           o.listen, http::parse_listen_address)
            .shown_default("127.0.0.1:8000"),
        cli::text("admin", "ADDRESS", "The same for knobs, metrics and the life cycle; off for none.", a.admin)
            .shown_default("127.0.0.1:8002"),
@@ -101,7 +101,7 @@ void complete(RunArguments& a, Context& context) {
   if (a.admin == "off") {
     o.admin.reset();
   } else {
-    o.admin = serve::parse_listen_address(a.admin);
+    o.admin = http::parse_listen_address(a.admin);
     if (!a.token_file.empty())
       o.admin_token = serve::read_token_file(a.token_file);
     else if (!o.admin->loopback())

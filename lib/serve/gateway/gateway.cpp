@@ -3,7 +3,6 @@
 #include <sys/random.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 
@@ -27,37 +26,7 @@ RequestIds make_ids(const std::optional<std::pair<uint64_t, uint64_t>>& keys) {
   return {drawn[0], drawn[1]};
 }
 
-http::ServerOptions server_options(const ListenAddress& address) {
-  http::ServerOptions options;
-  options.host = address.host;
-  options.port = address.port;
-  options.unix_path = address.unix_path;
-  return options;
-}
-
 }  // namespace
-
-bool ListenAddress::loopback() const {
-  return !unix_path.empty() || host == "localhost" || host == "::1" || host.starts_with("127.");
-}
-
-ListenAddress parse_listen_address(std::string_view text) {
-  ListenAddress address;
-  if (text.starts_with("unix:")) {
-    address.unix_path = text.substr(5);
-    if (address.unix_path.empty()) throw usage_error("unix: needs a path, as in unix:/run/mlq.sock");
-    return address;
-  }
-  const size_t colon = text.rfind(':');
-  std::string_view host = colon == text.npos ? std::string_view() : text.substr(0, colon);
-  const std::string_view port = colon == text.npos ? text : text.substr(colon + 1);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
-  if (port.empty() || error != std::errc() || end != port.data() + port.size())
-    throw usage_error("\"{}\" is neither HOST:PORT nor unix:PATH, as in 127.0.0.1:8000", text);
-  if (!host.empty()) address.host = host;
-  return address;
-}
 
 Gateway::Gateway(GatewayOptions options, std::function<void(const std::string&)> notice)
     : options_(std::move(options)),
@@ -75,7 +44,7 @@ Gateway::Gateway(GatewayOptions options, std::function<void(const std::string&)>
 Gateway::~Gateway() { *alive_ = false; }
 
 void Gateway::listen() {
-  http::ServerOptions options = server_options(options_.listen);
+  http::ServerOptions options = options_.listen.server_options();
   options.reuse_port = options_.threads > 1 && options_.listen.unix_path.empty();
   options.max_header_bytes = static_cast<uint32_t>(options_.max_header_bytes);
   options.max_target_bytes = 8 * 1024;
@@ -95,7 +64,7 @@ void Gateway::listen() {
     options.port = servers_.front()->port();
   }
   if (!options_.admin) return;
-  http::ServerOptions admin = server_options(*options_.admin);
+  http::ServerOptions admin = options_.admin->server_options();
   admin.max_header_bytes = 16 * 1024;
   admin.max_body_bytes = uint64_t{1} << 20;
   admin.max_connections = 256;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "lib/base/stop.h"
+#include "lib/http/listen_address.h"
 #include "lib/http/reactor.h"
 #include "lib/http/server.h"
 #include "lib/records/stream.h"
@@ -23,21 +24,11 @@
 
 namespace mlq::serve {
 
-// HOST:PORT or unix:PATH.
-struct ListenAddress {
-  std::string host = "127.0.0.1";
-  uint16_t port = 0;
-  std::string unix_path;
-  bool loopback() const;  // or a Unix socket
-};
-// A usage Error; a port alone is one of 127.0.0.1.
-ListenAddress parse_listen_address(std::string_view text);
-
 struct GatewayOptions {
   ServeConfig config;
   std::string config_file;  // read again at SIGHUP and at /admin/v1/reload; empty: there is none
-  ListenAddress listen{"127.0.0.1", 8000, {}};
-  std::optional<ListenAddress> admin = ListenAddress{"127.0.0.1", 8002, {}};
+  http::ListenAddress listen{"127.0.0.1", 8000, {}};
+  std::optional<http::ListenAddress> admin = http::ListenAddress{"127.0.0.1", 8002, {}};
   std::string admin_token;
   uint32_t threads = 1;  // reactors
   uint64_t memory_bytes = uint64_t{1} << 30;
