@@ -107,6 +107,7 @@ class Simulation {
       const double z = fmath::normal_quantile(noise_.uniform(batch.batch));
       const double sigma = options_.noise;
       double ns = options_.curve(batch.rows) * fmath::exp(sigma * z - sigma * sigma / 2);
+      if (noise_.uniform(batch.batch, 1) < options_.stall_share) ns += options_.stall_ns;
       if (options_.slowdown) ns *= options_.slowdown(batches_);
       const auto latency_ns = static_cast<int64_t>(ns);
       landings_.push({now_ns_ + latency_ns, batch.batch, latency_ns});

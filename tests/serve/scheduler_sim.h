@@ -24,7 +24,8 @@ struct Options {
   uint64_t warm_batches = 200;  // clean batches before anything counts
   uint64_t requests = 30'000;   // that count
   uint64_t seed = 1;
-  bool deadlines = true;  // each request's own is arrival + slo_ns
+  bool deadlines = true;                 // each request's own is arrival + slo_ns
+  double stall_share = 0, stall_ns = 0;  // share of the batches that take so much longer, whatever their size
   // The factor on all latencies, by the number of batches that ended so far.
   std::function<double(uint64_t batches)> slowdown = nullptr;
   // Called when a batch ended, with the number of those before it.

@@ -205,6 +205,24 @@ TEST(SchedulerSim, OneHiccupDoesNotEndExploration) {
   }
 }
 
+// A machine that stops now and then is slow whatever the size: no reason for small batches, nor to refuse
+// what the next batch would answer in time.
+TEST(SchedulerSim, StallsThatNoSizeAvoidsRuleNeitherSizesNorRefusals) {
+  for (const double share : {0.005, 0.02, 0.05})
+    for (const double stall_ns : {5e6, 10e6, 30e6})
+      for (const Curve& curve : {line(0.15, 0.1), line(0.013, 2.8)}) {
+        Options o = options(curve, 1, 0.1, 0.6);
+        const double offered = simulate(o).offered_per_s;
+        o.stall_share = share;
+        o.stall_ns = stall_ns;
+        const double good = simulate(o).good_per_s;
+        EXPECT_GE(good, 0.85 * best_fixed(o, {8, 32, 128})) << share << ' ' << stall_ns << ' ' << curve(1);
+        // A stall of 30 ms, longer than the objective, loses what waits behind it; one of 10 ms need not.
+        EXPECT_GE(good, (stall_ns > kSloNs ? 0.6 : 0.9) * offered)
+            << share << ' ' << stall_ns << ' ' << curve(1);
+      }
+}
+
 TEST(SchedulerSim, SameSeedSameResult) {
   const Options o = options(line(0.013, 2.8), 4, 0.25, 1.2);
   const Result a = simulate(o), b = simulate(o);

@@ -233,6 +233,20 @@ TEST(Scheduler, ClientsThatWaitForASizeStillToBeFoundAreNoOverload) {
       }
 }
 
+// Two that waited for a machine that stood still, a second apart: what waits leaves at once.
+TEST(Scheduler, AQueueThatTheNextBatchEmptiesIsNoOverload) {
+  Driver driver(fixed(4));
+  driver.teach(1e6, 0, 4);
+  for (const int64_t second : {1, 2, 3}) {
+    const int64_t now_ns = second * 1000 * kMs;
+    for (uint64_t k = 0; k < 4; ++k) driver.arrive(now_ns - 20 * kMs, k);
+    driver.step(now_ns);
+    EXPECT_TRUE(driver.actions.sheds.empty()) << second;
+    ASSERT_EQ(driver.actions.dispatches.size(), 1u) << second;
+    driver.scheduler.batch_done(now_ns, driver.actions.dispatches[0].batch, BatchOutcome::clean, kMs);
+  }
+}
+
 TEST(Scheduler, ClientsThatWaitLongForASizeThatIsSetAreOverload) {
   EXPECT_GT(shed_of_closed_loop(fixed(4), 32, 0, 40e6, 0.2e6), 0u);
   EXPECT_EQ(shed_of_closed_loop(fixed(32), 32, 0, 40e6, 0.2e6), 0u);

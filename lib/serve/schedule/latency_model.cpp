@@ -195,6 +195,11 @@ void LatencyModel::refresh_ratio(double q) const {
   static thread_local std::vector<double> ratios;
   ratios.clear();
   for (const Sample& sample : window_) ratios.push_back(sample.latency_ns / mean_ns(sample.rows));
+  // A hiccup comes whatever the size. Rare ones do not move the quantile; with many of them the objective is
+  // out of reach, and smaller batches and refusals would only lose what can be had.
+  const auto hiccups =
+      std::partition(ratios.begin(), ratios.end(), [](double ratio) { return ratio <= kHiccup; });
+  if (2 * (hiccups - ratios.begin()) > ratios.end() - ratios.begin()) ratios.erase(hiccups, ratios.end());
   const size_t n = ratios.size();
   auto rank = static_cast<size_t>(std::ceil(q * static_cast<double>(n) - 1e-9));
   // One batch out of few is no quantile: a single hiccup must not rule for the next hundred batches.

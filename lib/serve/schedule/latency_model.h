@@ -4,11 +4,12 @@
 // mean m_k and count c_k (half-life 128 of its own batches, 2,048 of all); a line alpha n + beta, alpha and
 // beta >= 0, is fitted to all by decayed least squares; m(n) = (c_k m_k + 4 (alpha n + beta)) / (c_k + 4),
 // made non-decreasing in n by pool adjacent violators (Ayer et al., Annals of Mathematical Statistics 26,
-// 1955), linear between grid sizes. R_q is the q-quantile of l / m(n) over the last 512 batches, but never
-// the largest alone; l_q(n) = R_q m(n); T(n) = n / m(n). Drift: two-sided Page-Hinkley (Page, Biometrika 41,
-// 1954) on clip((l - m_k) / m_k, -1, 1), delta 0.05, threshold 5; an alarm keeps the last 8 batches and the
-// shape of the line, and drops the rest. Sizes seen less than 4 times do not count for it. Of a hiccup no
-// more than 4 times the expected is learnt. Times in nanoseconds as doubles. A value type; not thread-safe.
+// 1955), linear between grid sizes. R_q is the q-quantile of l / m(n) over the last 512 batches, without
+// those above 4 unless they are half of all, but never the largest alone; l_q(n) = R_q m(n); T(n) = n / m(n).
+// Drift: two-sided Page-Hinkley (Page, Biometrika 41, 1954) on clip((l - m_k) / m_k, -1, 1), delta 0.05,
+// threshold 5; an alarm keeps the last 8 batches and the shape of the line, and drops the rest. Sizes seen
+// less than 4 times do not count for it. Of a hiccup no more than 4 times the expected is learnt. Times in
+// nanoseconds as doubles. A value type; not thread-safe.
 #pragma once
 
 #include <array>

@@ -74,7 +74,7 @@ struct Scheduler::Impl {
 
   double capacity(int64_t now_ns) const;
   bool settled() const;
-  bool still_growing(int64_t now_ns, const Lane& lane, const EdfQueue::Key& key) const;
+  bool waited_too_long(int64_t now_ns, const Lane& lane, const EdfQueue::Key& key);
   bool comes_late(int64_t now_ns, const Request& request, Verdict& verdict) const;
   bool nothing_sent_lately(int64_t now_ns) const;
   double rows_ahead(const Request& request, int64_t cutoff_ns) const;
@@ -254,10 +254,17 @@ double Scheduler::Impl::batch_rows(int64_t now_ns, const Lane& lane, const EdfQu
   return std::max<double>(rows, head.rows);
 }
 
-// A queue is no overload yet if the next batch tries a size that may turn out better.
-bool Scheduler::Impl::still_growing(int64_t now_ns, const Lane& lane, const EdfQueue::Key& key) const {
+// Of a head without a deadline. A wait is no sign of overload as long as too little is known, or the next
+// batch tries a size that may turn out better; and the overload is over if the next batch takes all that
+// waits.
+bool Scheduler::Impl::waited_too_long(int64_t now_ns, const Lane& lane, const EdfQueue::Key& key) {
+  const double rows = batch_rows(now_ns, lane, key);
   const uint32_t trial = lane.trial_size(knobs, budget_ns());
-  return !key.alone && trial >= target(lane) && 2 * batch_rows(now_ns, lane, key) > trial;
+  if (!settled() || (!key.alone && trial >= target(lane) && 2 * rows > trial)) return false;
+  const bool leaves_some = static_cast<double>(queue.rows()) > rows;
+  const double target_ns =
+      leaves_some ? std::max(CodelGuard::kLeastTargetNs, 2 * lane.model().mean_ns(target(lane))) : kForever;
+  return codel.shed(now_ns, now_ns - queue.head(key).arrived_ns, target_ns);
 }
 
 bool Scheduler::Impl::can_make_it_elsewhere(int64_t now_ns, const Lane& lane, const Request& head) const {
@@ -298,10 +305,7 @@ bool Scheduler::Impl::drop_head(int64_t now_ns, const Lane& lane, size_t positio
   const EdfQueue::Key& key = queue.keys()[position];
   const Request& head = queue.head(key);
   if (head.deadline_ns == kNoDeadline) {
-    if (!settled() || still_growing(now_ns, lane, key)) return false;
-    if (!codel.shed(now_ns, now_ns - head.arrived_ns,
-                    std::max(CodelGuard::kLeastTargetNs, 2 * lane.model().mean_ns(target(lane)))))
-      return false;
+    if (!waited_too_long(now_ns, lane, key)) return false;
     actions.sheds.push_back({queue.pop(position).request.token, ShedReason::codel});
     return true;
   }
