@@ -2,7 +2,9 @@
 // wrongly, and a load whose answers show whose they are.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -16,6 +18,7 @@
 #include "lib/http/client_pool.h"
 #include "tests/serve/server_process.h"
 #include "tests/serve/tagged_load.h"
+#include "tests/support/socket_client.h"
 #include "tests/support/temp_dir.h"
 
 namespace mlq::test {
@@ -141,6 +144,70 @@ TEST_F(ServeProcesses, IdleCostsNothing) {
   const int64_t before = serve_->cpu_ns();
   std::this_thread::sleep_for(std::chrono::seconds(2));
   EXPECT_LT(serve_->cpu_ns() - before, 100'000'000);  // a busy loop takes 2 s of each thread
+}
+
+int status_of(const std::string& path, const std::string& body, const std::string& headers = "") {
+  SocketClient client(path);
+  client.request("/v2/models/m/infer", body, headers);
+  return client.answer().status;
+}
+
+// Slow heads, lying lengths, bombs, malformed tensors and a storm of connections, while one client behaves.
+TEST_F(ServeProcesses, HostileClientsHurtNeitherTheOthersNorTheServer) {
+  rlimit files{};
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+  const uint64_t connections = std::min<uint64_t>(2000, files.rlim_cur / 2);
+  add_replica({});
+  start({"slo_ns=30s"}, {"--header-timeout", "2s"});
+  expect_all_answered(run_tagged(load(2000)));
+  const uint64_t before = serve_->resident_bytes();
+  TaggedCount good;
+  std::thread behaved([&] {
+    TaggedLoad open = load(1500);
+    open.rate_per_s = 300;
+    good = run_tagged(open);
+  });
+  const std::string path = folder_ / "s";
+  {
+    std::vector<std::unique_ptr<SocketClient>> storm;
+    for (uint64_t k = 0; k < connections; ++k) {
+      storm.push_back(std::make_unique<SocketClient>(path));
+      storm.back()->send(k % 2 == 0 ? "POST /v2/models/m/infer HTTP/1.1\r\nHost: m\r\nX-Slow: " : "P");
+    }
+    const auto input = [](const std::string& rest) {
+      return R"({"inputs":[{"name":"input","datatype":"FP64",)" + rest + "}]}";
+    };
+    for (const char* rest :
+         {R"("shape":[9223372036854775807,4],"data":[1])", R"("shape":[-1,1],"data":[1])",
+          R"("shape":[2,1],"data":[1])", R"("shape":[1,1],"data":[1,,2])", R"("shape":[1,1],"data":[NaN])",
+          R"("shape":[1,1],"data":[{"a":1}])", R"("shape":[1,1],"data":[1],"data":[2])",
+          R"("shape":[1,1],"parameters":{"binary_data_size":99})"})
+      EXPECT_EQ(status_of(path, input(rest)), 400) << rest;
+    EXPECT_EQ(status_of(path, std::string(100'000, '[')), 400);
+    EXPECT_EQ(
+        status_of(path, input(R"("shape":[1,1],"data":[1])"), "Inference-Header-Content-Length: 9999\r\n"),
+        400);
+    SocketClient bomb(path);
+    bomb.send("POST /v2/models/m/infer HTTP/1.1\r\nHost: m\r\nContent-Length: 10000000000\r\n\r\n");
+    EXPECT_EQ(bomb.answer().status, 413);
+    SocketClient pipelined(path);
+    const std::string body = input(R"("shape":[1,1],"data":[7])");
+    std::string all;
+    for (int k = 0; k < 50; ++k)
+      all += fmt::format("POST /v2/models/m/infer HTTP/1.1\r\nHost: m\r\nContent-Length: {}\r\n\r\n{}",
+                         body.size(), body);
+    pipelined.send(all);
+    for (int k = 0; k < 50; ++k) EXPECT_EQ(pipelined.answer().status, 200);
+    EXPECT_EQ(storm.front()->answer().status, 408);  // its head never came
+    behaved.join();
+  }
+  expect_all_answered(good);
+  EXPECT_EQ(good.right, 1500u);
+  EXPECT_LT(serve_->resident_bytes(), before + (64u << 20));
+  expect_all_answered(run_tagged(load(200)));
+  EXPECT_EQ(serve_->stop(), 128 + SIGTERM);
 }
 
 // With everything that can go wrong at a replica going wrong now and then. MLQ_SOAK_REQUESTS makes it longer,
