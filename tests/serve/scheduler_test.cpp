@@ -248,8 +248,8 @@ TEST(Scheduler, AQueueThatTheNextBatchEmptiesIsNoOverload) {
 }
 
 TEST(Scheduler, ClientsThatWaitLongForASizeThatIsSetAreOverload) {
-  EXPECT_GT(shed_of_closed_loop(fixed(4), 32, 0, 40e6, 0.2e6), 0u);
-  EXPECT_EQ(shed_of_closed_loop(fixed(32), 32, 0, 40e6, 0.2e6), 0u);
+  EXPECT_GT(shed_of_closed_loop(fixed(4), 160, 0, 40e6, 0.2e6), 0u);
+  EXPECT_EQ(shed_of_closed_loop(fixed(4), 64, 0, 40e6, 0.2e6), 0u);
 }
 
 TEST(Scheduler, WithoutAnyReplicaNothingWaits) {

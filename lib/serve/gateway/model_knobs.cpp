@@ -83,7 +83,9 @@ KnobTable<ModelKnobs> make() {
   t.add(&M::coalesce, bool_knob("coalesce", "Whether equal requests in flight share one upstream call."));
   t.add(&M::retry_max,
         int_knob("retry_max", 0, 3, "Upstream calls more that a failed request may be part of."));
-  t.add(&M::retry_share, real_knob("retry_share", 0, 1, "Retries at most, as a share of requests."));
+  t.add(&M::retry_share,
+        real_knob("retry_share", 0, 1,
+                  "Upstream calls made again after a reset at most, as a share of requests."));
   t.add(&M::upstream_timeout_ns, fixed(in(KnobUnit::ns, int_knob("upstream_timeout_ns", kMs, 3600'000 * kMs,
                                                                  "How long a replica may take to answer."))));
   t.add(&M::default_status,

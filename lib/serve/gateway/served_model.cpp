@@ -476,10 +476,11 @@ BatchOutcome ServedModel::take_fault(Flight& flight, const http::UpstreamReply& 
   const bool reset = reply.fault == reset_before_reply || reply.fault == reset_mid_reply;
   const bool bad = reply.fault == too_large || reply.fault == malformed;
   fault("upstream", flight.dispatch.replica, fmt::format("{}: {}", http::name_of(reply.fault), reply.error));
+  // What was never sent burdens nobody, and a flight that is made again is one call more, whatever its rows.
+  const bool retry = unsent || (reset && config_.idempotent && scheduler_.replicas().take_retry());
   std::vector<Call*> retried;
   for (Call* call : flight.calls) {
-    if ((unsent || (reset && config_.idempotent)) && call->retries < knobs_.retry_max && !call->gone &&
-        scheduler_.replicas().take_retry()) {
+    if (retry && call->retries < knobs_.retry_max && !call->gone) {
       ++call->retries;
       retried.push_back(call);
     } else if (reply.fault == timeout) {

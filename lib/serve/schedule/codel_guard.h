@@ -13,7 +13,9 @@ namespace mlq::serve {
 class CodelGuard {
  public:
   static constexpr int64_t kIntervalNs = 100'000'000;
-  static constexpr double kLeastTargetNs = 5e6;
+  // Nobody said how long is too long. Routers know it is milliseconds; clients of a model without an
+  // objective that wait for their turn would rather wait than be refused, up to here.
+  static constexpr double kLeastTargetNs = 1e9;
 
   // A head that waited that long is about to leave the queue, and would be the first of a batch. True: shed
   // it and ask for the next.

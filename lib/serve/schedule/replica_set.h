@@ -10,8 +10,8 @@
 //   that works. Slow start: over the first 10 s after it came up or back, its weight rises from 0.1 to 1. The
 //   choice: two replicas drawn at random, the lower predicted finish wins (Mitzenmacher, The Power of Two
 //   Choices in Randomized Load Balancing, IEEE TPDS 12(10), 2001).
-//   Retry budget: every request adds `retry_share` of a retry, a retry takes one; 10 at the start, 100 at
-//   most.
+//   Retry budget: every request adds `retry_share` of a retry, an upstream call that is made again takes one;
+//   10 at the start, 100 at most.
 #pragma once
 
 #include <cstdint>
