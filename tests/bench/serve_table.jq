@@ -40,7 +40,7 @@ def splice: . as $all | [$all[] | select(.name == "splice_flat") | .round] | uni
   least("B8"; "B8_text"; "scan and splice of the slowest JSON, GB/s"; 2),
   least("B8"; "B8_binary"; "binary merge over memcpy"; 0.5),
   info("B8_over_parsing"; "splice over parsing and printing"),
-  (["killed", "frozen", "slow", "all"][] as $fault
+  (["killed", "frozen", "slower", "all"][] as $fault
    | most("faults"; "recovery_\($fault)"; "replica \($fault): back within the objective after, s"; 2),
      most("faults"; "lost_\($fault)"; "replica \($fault): requests without an answer"; 0)),
   most("B10"; "soak_wrong"; "soak: answers of somebody else"; 0),
