@@ -19,6 +19,8 @@ namespace {
 constexpr int64_t kWatchNs = 20'000'000;  // how often the stop flag is looked at
 constexpr int64_t kStopGraceNs = 5'000'000'000;
 constexpr int64_t kForeverNs = std::numeric_limits<int64_t>::max();
+// How many sockets have their turn before those watched first are looked at again.
+constexpr size_t kBetweenFirst = 8;
 constexpr uint32_t kReading = EPOLLIN | EPOLLRDHUP | EPOLLET;
 
 int64_t clock_now() {
@@ -32,6 +34,7 @@ int64_t clock_now() {
 Loop::Loop() : wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (wake_ < 0) throw environment_error("eventfd: {}", std::strerror(errno));
   poller_.watch(wake_, EPOLLIN, false);
+  poller_.watch(first_.fd(), EPOLLIN, false);
 }
 
 Loop::~Loop() { ::close(wake_); }
@@ -45,17 +48,29 @@ void Loop::run(const StopFlag* stop) {
 void Loop::turn() {
   const bool at_once = has_posted_.load(std::memory_order_acquire);
   const int64_t until = at_once ? 0 : timers_.empty() ? kForeverNs : timers_.front().at_ns;
-  for (const epoll_event& event : poller_.wait(until)) {
-    const auto fd = static_cast<size_t>(event.data.fd);
-    if (event.data.fd == wake_) {
+  const std::span<const epoll_event> events = poller_.wait(until);
+  const auto is_first = [&](const epoll_event& event) { return event.data.fd == first_.fd(); };
+  if (std::ranges::any_of(events, is_first)) tell_first();
+  for (size_t k = 0; k < events.size(); ++k) {
+    if (k % kBetweenFirst == kBetweenFirst - 1) tell_first();
+    if (events[k].data.fd == wake_) {
       uint64_t count = 0;
       while (::read(wake_, &count, sizeof count) > 0) continue;
-    } else if (fd < watchers_.size() && watchers_[fd] != nullptr) {
-      watchers_[fd]->on_ready(event.events);
+    } else {
+      tell(events[k]);
     }
   }
   run_due();
   if (has_posted_.load(std::memory_order_acquire)) run_posted();
+}
+
+void Loop::tell(const epoll_event& event) {
+  const auto fd = static_cast<size_t>(event.data.fd);
+  if (fd < watched_.size() && watched_[fd].watcher != nullptr) watched_[fd].watcher->on_ready(event.events);
+}
+
+void Loop::tell_first() {
+  for (const epoll_event& event : first_.wait(0)) tell(event);
 }
 
 // Timers that are set on the way and due wait for the next turn, so that sockets have theirs.
@@ -124,17 +139,19 @@ void Loop::add(Part& part) { parts_.push_back(&part); }
 
 void Loop::remove(Part& part) { std::erase(parts_, &part); }
 
-void Loop::watch(int fd, Watcher& watcher, bool writing) {
+void Loop::watch(int fd, Watcher& watcher, bool writing, bool first) {
   const auto at = static_cast<size_t>(fd);
-  if (at >= watchers_.size()) watchers_.resize(std::max(at + 1, 2 * watchers_.size()));
-  poller_.watch(fd, writing ? kReading | EPOLLOUT : kReading, false);
-  watchers_[at] = &watcher;
+  if (at >= watched_.size()) watched_.resize(std::max(at + 1, 2 * watched_.size()));
+  (first ? first_ : poller_).watch(fd, writing ? kReading | EPOLLOUT : kReading, false);
+  watched_[at] = {&watcher, first};
 }
 
-void Loop::watch_writing(int fd) { poller_.watch(fd, kReading | EPOLLOUT, true); }
+void Loop::watch_writing(int fd) {
+  (watched_[static_cast<size_t>(fd)].first ? first_ : poller_).watch(fd, kReading | EPOLLOUT, true);
+}
 
 void Loop::unwatch(int fd) {
-  if (static_cast<size_t>(fd) < watchers_.size()) watchers_[static_cast<size_t>(fd)] = nullptr;
+  if (static_cast<size_t>(fd) < watched_.size()) watched_[static_cast<size_t>(fd)] = {};
 }
 
 const std::string& Loop::date_line() {

@@ -56,7 +56,9 @@ class Loop {
 
   // From here on the watcher is told when the socket can be read or has ended; and with watch_writing() each
   // time that it can be written again. Closing the socket ends that, but unwatch() must come before.
-  void watch(int fd, Watcher& watcher, bool writing = false);
+  // Sockets watched `first` have their turn before the others, however many of those are ready: answers of model
+  // servers do not stand in line behind new requests.
+  void watch(int fd, Watcher& watcher, bool writing = false, bool first = false);
   void watch_writing(int fd);
   void unwatch(int fd);
 
@@ -75,14 +77,21 @@ class Loop {
       return at_ns != other.at_ns ? at_ns > other.at_ns : order > other.order;
     }
   };
+  struct Watched {
+    Watcher* watcher = nullptr;
+    bool first = false;
+  };
   void turn();
+  void tell(const epoll_event& event);
+  void tell_first();
   void run_due();
   void run_posted();
   void watch_flag(const StopFlag& stop);
 
   SteadyClock clock_;
   Poller poller_{clock_};
-  std::vector<Watcher*> watchers_;  // by descriptor
+  Poller first_{clock_};          // of those watched first; poller_ watches it
+  std::vector<Watched> watched_;  // by descriptor
   std::vector<Part*> parts_;
   std::vector<Timer> timers_;
   uint64_t timers_set_ = 0;

@@ -25,6 +25,7 @@ class Poller {
   // came. Valid until the next call.
   std::span<const epoll_event> wait(int64_t until_ns);
   bool has_pwait2() const { return pwait2_; }
+  int fd() const { return epoll_; }  // can be read when a wait() would not be empty
 
  private:
   int wait_by_timer(int64_t left_ns);

@@ -44,7 +44,7 @@ void Upstream::connect(size_t attempt) {
   if (fd_ < 0) return owner_.soon(exchange_.id, &Upstream::no_connection);
   connect_by_ns_ = Reactor::now_ns() + owner_.options().connect_timeout_ns;
   watches_writing_ = !done;
-  loop_.watch(fd_, *this, watches_writing_);
+  loop_.watch(fd_, *this, watches_writing_, true);
   if (done) connect_ended();
 }
 

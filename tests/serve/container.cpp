@@ -90,6 +90,7 @@ void Container::handle(http::Request& request, const http::Reply& reply) {
     body = fmt::format(
         R"({{"model_name":"m",{}"outputs":[{{"name":"y","datatype":"INT64","shape":[{}],"data":[{}]}}]}})",
         id, rows.size(), fmt::join(rows, ","));
+    if (behaviour_.spoil) behaviour_.spoil(body);
   }
   const auto send = [reply, status, body] { reply.send({status, "application/json", {}, body}); };
   if (free_ns_ <= now) return send();

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <fstream>
 #include <map>
+#include <random>
 
 #include <fmt/format.h>
 
@@ -517,6 +518,118 @@ TEST_F(ServeGateway, AReloadLosesNothingThatIsUnderWay) {
   for (const Got& got : removed) {
     EXPECT_EQ(got.status, 503) << got.body;
     EXPECT_NE(got.body.find("taken away"), std::string::npos) << got.body;
+  }
+  stop();
+  EXPECT_EQ(outcome_.lost_requests, 0u);
+}
+
+// The old replica serves until the new one does: nobody gets a default, nobody is refused.
+TEST_F(ServeGateway, NoDefaultAndNoRefusalWhileAReloadMovesAModel) {
+  Container first, second({.ready = false});
+  const std::string file = folder_ / "config.json";
+  const auto write = [&](const std::string& url) {
+    std::ofstream(file) << fmt::format(
+        R"({{"version":1,"models":{{"m":{{"replicas":["{}"],"default":[{{"name":"y","datatype":"INT64",)"
+        R"("shape":[1],"data":[-1]}}]}}}}}})",
+        url);
+  };
+  write(first.url());
+  start({first.url()}, {}, [&](GatewayOptions& o) {
+    o.config_file = file;
+    o.config.models[0].default_output = R"([{"name":"y","datatype":"INT64","shape":[1],"data":[-1]}])";
+  });
+  write(second.url());
+  reload_ = true;
+  const auto ask_for = [&](std::chrono::milliseconds time) {
+    const auto end = std::chrono::steady_clock::now() + time;
+    for (int k = 0; std::chrono::steady_clock::now() < end && second.seen().empty(); ++k) {
+      const Got got = ask(rows_of({k}));
+      EXPECT_EQ(got.body, answer_of({k}));
+      EXPECT_FALSE(got.headers.contains("x-mlq-default"));
+    }
+  };
+  ask_for(std::chrono::milliseconds(300));
+  EXPECT_TRUE(second.seen().empty());
+  second.set({});
+  ask_for(std::chrono::seconds(20));
+  EXPECT_FALSE(second.seen().empty());
+  bool gone = false;
+  for (int k = 0; k < 500 && !gone; ++k) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    gone = admin("GET", "/admin/v1/models/m").body.find(first.url()) == std::string::npos;
+  }
+  EXPECT_TRUE(gone);
+  EXPECT_EQ(ask(rows_of({7})).body, answer_of({7}));
+  stop();
+  EXPECT_EQ(outcome_.lost_requests, 0u);
+}
+
+// Replies that are no replies, of every kind, stop nothing and answer nobody with another's rows.
+TEST_F(ServeGateway, SpoiltRepliesNeverStopTheBatches) {
+  Container container;
+  std::mt19937_64 random(7);
+  std::atomic<bool> spoils{true};
+  container.set({.base_ns = 1'000'000, .spoil = [&](std::string& body) {
+                   if (!spoils) return;
+                   const auto draw = [&](size_t below) { return random() % below; };
+                   for (uint64_t k = draw(3); k > 0; --k) {
+                     const size_t at = draw(body.size() + 1);
+                     if (draw(2) == 0)
+                       body.resize(at);
+                     else
+                       body.insert(at, std::string(1 + draw(3), "[]{}\",:0-\\\xff"[draw(11)]));
+                     if (body.empty()) break;
+                   }
+                 }});
+  start({container.url()}, {{"controller", std::string("fixed")}, {"max_rows", int64_t{8}}, {"admit", false}});
+  for (int round = 0; round < 20; ++round) {
+    std::vector<Ask> asks;
+    for (int k = 0; k < 50; ++k) asks.push_back({rows_of({1000 + k})});
+    for (const Got& got : ask(asks)) EXPECT_NE(got.status, 0);
+  }
+  spoils = false;
+  const auto asked = container.seen().size();
+  for (int k = 0; k < 2000 && ask(rows_of({1})).status != 200; ++k)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  std::vector<Ask> asks;
+  for (int k = 0; k < 50; ++k) asks.push_back({rows_of({k})});
+  const std::vector<Got> got = ask(asks);
+  for (int k = 0; k < 50; ++k) EXPECT_EQ(got[static_cast<size_t>(k)].body, answer_of({k}));
+  EXPECT_GT(container.seen().size(), asked);
+  for (int k = 0; k < 3000 && !batchable(); ++k) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_TRUE(batchable());  // after ten seconds it is tried again
+  const size_t calls = container.seen().size();
+  ask(asks);
+  EXPECT_LT(container.seen().size(), calls + 50);
+  stop();
+  EXPECT_EQ(outcome_.lost_requests, 0u);
+}
+
+// What comes after the time for it is nobody's answer, and costs no replica its place for good.
+TEST_F(ServeGateway, AThousandLateRepliesReachNobody) {
+  Container container({.base_ns = 0});
+  start({container.url()}, {{"controller", std::string("fixed")},
+                            {"max_rows", int64_t{50}},
+                            {"upstream_timeout_ns", int64_t{20'000'000}},
+                            {"admit", false}});
+  EXPECT_EQ(ask(rows_of({1})).status, 200);
+  container.set({.base_ns = 60'000'000});
+  int late = 0;
+  for (int round = 0; round < 20; ++round) {
+    std::vector<Ask> asks;
+    for (int k = 0; k < 50; ++k) asks.push_back({rows_of({1000 * round + k})});
+    for (const Got& got : ask(asks)) late += got.status != 200 ? 1 : 0;
+  }
+  EXPECT_EQ(late, 1000);
+  container.set({});
+  for (int k = 0; k < 2000 && ask(rows_of({1})).status != 200; ++k)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  for (int round = 0; round < 20; ++round) {
+    std::vector<Ask> asks;
+    for (int k = 0; k < 50; ++k) asks.push_back({rows_of({-1000 * round - k})});
+    const std::vector<Got> got = ask(asks);
+    for (int k = 0; k < 50; ++k)
+      EXPECT_EQ(got[static_cast<size_t>(k)].body, answer_of({-1000 * round - k}));
   }
   stop();
   EXPECT_EQ(outcome_.lost_requests, 0u);

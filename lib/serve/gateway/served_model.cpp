@@ -16,6 +16,9 @@ namespace {
 
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kBinary = "application/octet-stream";
+// How long requests go one by one after a reply that could not be split: 10 s, twice that each time, 85 min at most.
+constexpr int64_t kAloneNs = 10'000'000'000;
+constexpr int kAloneDoublings = 9;
 
 std::string_view outcome_name(BatchOutcome outcome) {
   constexpr std::string_view kNames[] = {"clean", "rejected", "failed", "abandoned"};
@@ -56,19 +59,9 @@ ServedModel::ServedModel(ModelHost& host, ModelConfig config, std::vector<KnobVa
       full_headers_(full_headers),
       scheduler_(knobs_, seed),
       cache_(knobs_.cache_bytes, knobs_.cache_policy, knobs_.cache_ttl_ns) {
-  batchable_ = config_.batchable == Batchable::yes;
-  if (config_.batchable == Batchable::no) why_alone_ = "the configuration says so";
-  if (config_.batchable == Batchable::automatic)
-    why_alone_ = config_.dialect == Dialect::v2 ? "no replica has told its metadata yet"
-                                                : "this dialect has no metadata; say \"batchable\": \"yes\"";
+  metadata_.why_not = "no replica has told its metadata yet";
   for (const std::string& url : config_.replicas) add_replica(url, true);
-  host_.emitter().emit(records::ServedModel{t_ns(), config_.name,
-                                            std::string(config_.dialect == Dialect::v2   ? "v2"
-                                                        : config_.dialect == Dialect::v1 ? "v1"
-                                                                                         : "plain"),
-                                            batchable_,
-                                            batchable_ ? std::nullopt : std::optional(why_alone_)});
-  publish();
+  decide_batchable();
   check_health();
 }
 
@@ -364,7 +357,9 @@ void ServedModel::landed(const std::shared_ptr<Flight>& flight, http::UpstreamRe
   }
   const size_t requests = flight->calls.size();
   const uint64_t up_bytes = flight->merged.body.bytes();
-  const BatchOutcome outcome = take_reply(*flight, reply);
+  for (Call* call : flight->calls) call->flying = false;
+  const std::optional<Split> parts = cut(*flight, reply);
+  const BatchOutcome outcome = parts ? BatchOutcome::clean : take_failure(*flight, reply);
   scheduler_.batch_done(now, d.batch, outcome, latency);
   stats_.batch(d.replica, d.rows, latency, outcome);
   if (const double share = host_.emitter().choice().batch; share > 0 && sampled(d.batch, share)) {
@@ -385,63 +380,56 @@ void ServedModel::landed(const std::shared_ptr<Flight>& flight, http::UpstreamRe
     record.outcome = outcome_name(outcome);
     host_.emitter().emit(record);
   }
-  pump();
+  if (!parts) return pump();
+  // The headers stand in the connection, which the next batch takes.
+  const std::string type(reply.header("content-type")), gen = upstream_gen_header(reply);
+  pump();  // first, so that the replica does not wait while the clients are answered
+  hand_out(*flight, *parts, type, gen);
 }
 
-// Clients that have gone need no answer; the rest stand in the flight's order.
-BatchOutcome ServedModel::take_reply(Flight& flight, http::UpstreamReply& reply) {
-  for (Call* call : flight.calls) call->flying = false;
+// What each client gets of a reply, in the flight's order; none if the reply is not to be handed out.
+std::optional<Split> ServedModel::cut(Flight& flight, const http::UpstreamReply& reply) {
+  if (reply.fault != http::UpstreamFault::none || reply.status != 200) return std::nullopt;
+  Split parts = split({reply.body, json_bytes_of(reply)}, flight.parsed, flight.upstream_id,
+                      {config_.broadcast_outputs, metadata_.outputs});
+  if (parts.failure.empty()) return parts;
+  flight.split_failure = std::move(parts.failure);
+  return std::nullopt;
+}
+
+BatchOutcome ServedModel::take_failure(Flight& flight, const http::UpstreamReply& reply) {
   if (reply.fault != http::UpstreamFault::none) return take_fault(flight, reply);
-  if (reply.status == 200) return take_ok(flight, reply);
+  if (reply.status == 200) return take_unsplit(flight);
   return take_error(flight, reply);
 }
 
-BatchOutcome ServedModel::take_ok(Flight& flight, http::UpstreamReply& reply) {
-  const std::string more = upstream_gen_header(reply);
-  const std::string_view type = reply.header("content-type");
-  if (flight.calls.size() == 1) {
-    Call& call = *flight.calls.front();
-    settle_flight(call, type, reply.body, json_bytes_of(reply));
-    answer(call, {200, type, {}, {reply.body}}, {}, more + json_bytes_header(json_bytes_of(reply)));
-    return BatchOutcome::clean;
-  }
-  const Split parts = split({reply.body, json_bytes_of(reply)}, flight.parsed, flight.upstream_id,
-                            {config_.broadcast_outputs, metadata_.outputs});
-  if (!parts.failure.empty()) {
-    stats_.split_failed();
-    fault("split", flight.dispatch.replica, parts.failure);
-    if (!config_.idempotent) {
-      for (Call* call : flight.calls) refuse(*call, 502, "upstream_bad_reply", parts.failure);
-      return BatchOutcome::rejected;
-    }
-    if (!split_failed_) {  // its rows are not rows: no more batches
-      split_failed_ = true;
-      batchable_ = false;
-      why_alone_ = parts.failure;
-      host_.emitter().emit(records::ServedModel{t_ns(), config_.name, "v2", false, why_alone_});
-      publish();
-    }
-    for (Call* call : flight.calls) again(std::span<Call* const>(&call, 1), std::nullopt);
+BatchOutcome ServedModel::take_unsplit(Flight& flight) {
+  const std::string& why = flight.split_failure;
+  stats_.split_failed();
+  fault("split", flight.dispatch.replica, why);
+  if (!config_.idempotent) {
+    for (Call* call : flight.calls) refuse(*call, 502, "upstream_bad_reply", why);
     return BatchOutcome::rejected;
   }
+  if (alone_until_ns_ == 0) {  // its rows are not rows, or it has said so once: no batches for now
+    split_failure_ = why;
+    alone_until_ns_ = now_ns() + (kAloneNs << std::min(split_failures_++, kAloneDoublings));
+    decide_batchable();
+  }
+  for (Call* call : flight.calls) again(std::span<Call* const>(&call, 1), std::nullopt);
+  return BatchOutcome::rejected;
+}
+
+void ServedModel::hand_out(Flight& flight, const Split& parts, std::string_view type, std::string_view gen) {
+  const bool alone = flight.calls.size() == 1;  // as the container wrote it
   for (size_t k = 0; k < flight.calls.size(); ++k) {
     const ClientReply& part = parts.replies[k];
-    if (!flight.calls[k]->cache_text.empty())
-      settle_flight(*flight.calls[k],
-                    part.json_bytes ? kBinary
-                    : type.empty()  ? kJson
-                                    : type,
-                    part.body.text(), part.json_bytes);
-    answer(*flight.calls[k],
-           {200,
-            part.json_bytes ? kBinary
-            : type.empty()  ? kJson
-                            : type,
-            {},
-            part.body.pieces()},
-           {}, more + json_bytes_header(part.json_bytes));
+    const std::string_view typed = alone ? type : part.json_bytes ? kBinary : type.empty() ? kJson : type;
+    Call& call = *flight.calls[k];
+    if (!call.cache_text.empty()) settle_flight(call, typed, part.body.text(), part.json_bytes);
+    answer(call, {200, typed, {}, part.body.pieces()}, {},
+           fmt::format("{}{}", gen, json_bytes_header(part.json_bytes)));
   }
-  return BatchOutcome::clean;
 }
 
 // One row may have failed them all: halves are tried, so that it fails alone.

@@ -97,8 +97,8 @@ class ServedModel : public AdminModel {
   std::vector<std::string> added_replicas() const;
   std::map<std::string, LatencyState> latency_states() const;
   void recall(const std::vector<std::string>& added, const std::map<std::string, LatencyState>& latency);
-  // The parts of a new configuration that can change while it runs; replicas are added and removed, those
-  // with batches in flight when these have come back.
+  // The parts of a new configuration that can change while it runs; replicas are added and removed, the latter
+  // when one that stays serves and their batches have come back.
   void reconfigure(const ModelConfig& config);
   // Before it is taken away: those who still wait are told so, and the books are closed.
   void end_calls();
@@ -129,8 +129,10 @@ class ServedModel : public AdminModel {
   void arm();
   void launch(const Dispatch& dispatch);
   void landed(const std::shared_ptr<Flight>& flight, http::UpstreamReply& reply);
-  BatchOutcome take_reply(Flight& flight, http::UpstreamReply& reply);
-  BatchOutcome take_ok(Flight& flight, http::UpstreamReply& reply);
+  std::optional<Split> cut(Flight& flight, const http::UpstreamReply& reply);
+  BatchOutcome take_failure(Flight& flight, const http::UpstreamReply& reply);
+  BatchOutcome take_unsplit(Flight& flight);
+  void hand_out(Flight& flight, const Split& parts, std::string_view type, std::string_view gen);
   BatchOutcome take_error(Flight& flight, const http::UpstreamReply& reply);
   BatchOutcome take_fault(Flight& flight, const http::UpstreamReply& reply);
   void again(std::span<Call* const> calls, std::optional<ReplicaId> avoid);
@@ -143,11 +145,13 @@ class ServedModel : public AdminModel {
   void release_key(Call& call);
 
   void check_health();
-  void remove_left();
+  void drain_leaving();
+  void remove_drained();
   void health_answer(ReplicaId id, bool good);
   void warm(ReplicaLink& link);
   void learn_metadata();
   void metadata_answer(http::UpstreamReply& reply);
+  void decide_batchable();
   void report_replicas();
   void publish();
   void fault(std::string_view kind, std::optional<ReplicaId> replica, std::string note);
@@ -181,7 +185,10 @@ class ServedModel : public AdminModel {
   Metadata metadata_;
   bool batchable_ = false;
   std::string why_alone_;
-  bool split_failed_ = false;
+  // After a reply that could not be split.
+  std::string split_failure_;
+  int split_failures_ = 0;
+  int64_t alone_until_ns_ = 0;  // 0: no such reply, or tried again since
 
   bool pump_posted_ = false;
   int64_t armed_ns_ = kNoDeadline;

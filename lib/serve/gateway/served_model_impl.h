@@ -13,7 +13,8 @@ struct ServedModel::ReplicaLink {
   bool checking = false;
   bool warming = false;
   bool answered = false;  // its last health check was good
-  bool leaving = false;   // to be removed when its batches have come back
+  bool leaving = false;   // no longer in the configuration: drains once another serves
+  bool draining = false;  // leaving, and to be removed when its batches have come back
 };
 
 // A batch on its way up and back.
@@ -25,6 +26,7 @@ struct ServedModel::Flight {
   std::vector<Call*> calls;  // in the model's calls_ until it has landed
   std::vector<const ParsedRequest*> parsed;
   UpstreamBody merged;
+  std::string split_failure;  // why its reply could not be handed out
 };
 
 inline int64_t now_ns() { return http::Reactor::now_ns(); }

@@ -1,5 +1,6 @@
 // The replicas of a model: health, warm-up, metadata.
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -73,17 +74,27 @@ std::optional<ReplicaId> ServedModel::replica_of(std::string_view url) const {
 
 bool ServedModel::ready() const { return scheduler_.replicas().serving_count() > 0; }
 
-void ServedModel::remove_left() {
-  std::vector<ReplicaId> left;
+// A replica that is no longer in the configuration serves until another one does, so that nobody finds the model
+// without one.
+void ServedModel::drain_leaving() {
+  const bool replaced = std::ranges::any_of(
+      links_, [&](const auto& link) { return !link->leaving && scheduler_.replicas().serving(link->id); });
+  if (!replaced) return;
   for (const auto& link : links_)
-    if (link->leaving && !replica_busy(link->id)) left.push_back(link->id);
-  for (const ReplicaId id : left) remove_replica(id);
+    if (link->leaving && !std::exchange(link->draining, true)) drain_replica(link->id, true);
+}
+
+void ServedModel::remove_drained() {
+  std::vector<ReplicaId> drained;
+  for (const auto& link : links_)
+    if (link->draining && !replica_busy(link->id)) drained.push_back(link->id);
+  for (const ReplicaId id : drained) remove_replica(id);
 }
 
 // Every second, all of them at once.
 void ServedModel::check_health() {
   const int64_t now = now_ns();
-  remove_left();
+  remove_drained();
   for (const auto& owned : links_) {
     ReplicaLink& replica = *owned;
     if (replica.checking) continue;
@@ -104,6 +115,11 @@ void ServedModel::check_health() {
   }
   scheduler_.replicas().advance(now);
   report_replicas();
+  if (alone_until_ns_ != 0 && now >= alone_until_ns_) {
+    alone_until_ns_ = 0;
+    if (config_.dialect == Dialect::v2) learn_metadata();  // perhaps it is another model now
+    decide_batchable();
+  }
   host_.reactor().call_at(now + kHealthEveryNs, [this, alive = alive_] {
     if (*alive) check_health();
   });
@@ -117,6 +133,7 @@ void ServedModel::health_answer(ReplicaId id, bool good) {
   scheduler_.replicas().health(now_ns(), id, good);
   if (good && !metadata_.known && config_.dialect == Dialect::v2) learn_metadata();
   if (scheduler_.replicas().wants_warm(id)) warm(*replica);
+  drain_leaving();
   report_replicas();
   pump_soon();
 }
@@ -151,6 +168,7 @@ void ServedModel::warm(ReplicaLink& replica) {
                       (reply.status < 300 || (!config_.warm_row && reply.status == 404));
     scheduler_.replicas().warm_answer(now_ns(), id, good);
     if (good && scheduler_.replicas().wants_warm(id)) warm(*warmed);
+    drain_leaving();
     report_replicas();
     pump_soon();
   });
@@ -173,21 +191,42 @@ void ServedModel::learn_metadata() {
 void ServedModel::metadata_answer(http::UpstreamReply& reply) {
   Metadata fresh = read_metadata(reply.body);
   if (!fresh.known) {
-    if (why_alone_ != "the replicas' metadata cannot be read") {
-      why_alone_ = "the replicas' metadata cannot be read";
-      fault("upstream", std::nullopt, "metadata: not an object with inputs and outputs");
-    }
-    return;
+    constexpr std::string_view kUnreadable = "the replicas' metadata cannot be read";
+    if (metadata_.known || metadata_.why_not == kUnreadable) return;
+    metadata_.why_not = kUnreadable;
+    fault("upstream", std::nullopt, "metadata: not an object with inputs and outputs");
+  } else {
+    metadata_ = std::move(fresh);
+    metadata_.at_ns = now_ns();
   }
-  metadata_ = std::move(fresh);
-  metadata_.at_ns = now_ns();
-  if (config_.batchable != Batchable::automatic || split_failed_) return;
-  const bool before = batchable_;
-  const std::string why = why_alone_;
-  batchable_ = metadata_.open_rows;
-  why_alone_ = metadata_.why_not;
-  if (batchable_ == before && why_alone_ == why) return;
-  host_.emitter().emit(records::ServedModel{t_ns(), config_.name, "v2", batchable_,
+  decide_batchable();
+}
+
+// What the configuration, the metadata and the replies say.
+void ServedModel::decide_batchable() {
+  bool may = config_.batchable == Batchable::yes;
+  std::string why_not;
+  if (config_.batchable == Batchable::no) {
+    why_not = "the configuration says so";
+  } else if (config_.batchable == Batchable::automatic) {
+    may = metadata_.known && metadata_.open_rows;
+    why_not = config_.dialect == Dialect::v2
+                  ? metadata_.why_not
+                  : R"(this dialect has no metadata; say "batchable": "yes")";
+  }
+  if (may && alone_until_ns_ != 0) {
+    may = false;
+    why_not = split_failure_;
+  }
+  if (may) why_not.clear();
+  if (may == batchable_ && why_not == why_alone_) return;
+  batchable_ = may;
+  why_alone_ = std::move(why_not);
+  host_.emitter().emit(records::ServedModel{t_ns(), config_.name,
+                                            std::string(config_.dialect == Dialect::v2   ? "v2"
+                                                        : config_.dialect == Dialect::v1 ? "v1"
+                                                                                         : "plain"),
+                                            batchable_,
                                             batchable_ ? std::nullopt : std::optional(why_alone_)});
   publish();
 }
@@ -278,28 +317,20 @@ void ServedModel::reconfigure(const ModelConfig& config) {
     const auto id = replica_of(url);
     if (!id || stays) continue;
     link(*id)->leaving = true;
-    drain_replica(*id, true);
   }
-  remove_left();
   for (const std::string& url : config.replicas) {
     const auto id = replica_of(url);
     if (!id) {
       add_replica(url, false);
-    } else if (link(*id)->leaving) {
-      link(*id)->leaving = false;
+    } else if (std::exchange(link(*id)->leaving, false) && std::exchange(link(*id)->draining, false)) {
       drain_replica(*id, false);
     }
   }
-  const Batchable before = config_.batchable;
+  drain_leaving();
+  remove_drained();
   config_ = config;
-  if (config.batchable != before) {
-    split_failed_ = false;
-    batchable_ = config.batchable == Batchable::yes ||
-                 (config.batchable == Batchable::automatic && metadata_.open_rows);
-    why_alone_ = batchable_                          ? ""
-                 : config.batchable == Batchable::no ? "the configuration says so"
-                                                     : metadata_.why_not;
-  }
+  alone_until_ns_ = 0;  // who configures a model anew wants it tried again
+  decide_batchable();
   publish();
 }
 
