@@ -56,8 +56,8 @@ class Loop {
 
   // From here on the watcher is told when the socket can be read or has ended; and with watch_writing() each
   // time that it can be written again. Closing the socket ends that, but unwatch() must come before.
-  // Sockets watched `first` have their turn before the others, however many of those are ready: answers of model
-  // servers do not stand in line behind new requests.
+  // Sockets watched `first` have their turn before the others, however many of those are ready: answers of
+  // model servers do not stand in line behind new requests.
   void watch(int fd, Watcher& watcher, bool writing = false, bool first = false);
   void watch_writing(int fd);
   void unwatch(int fd);

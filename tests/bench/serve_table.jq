@@ -31,7 +31,7 @@ def splice: . as $all | [$all[] | select(.name == "splice_flat") | .round] | uni
   least("B3"; "B3_kernel_svm"; "the same, kernel SVM"; 0.97),
   least("B4"; "B4_knee_over_best_fixed"; "knee over the best fixed size or delay"; 0.95),
   least("B4"; "B4_good_of_18500"; "good a second of 18,500 offered to the slow model"; 18000),
-  info("B4_18500_cpu_idle"; "share of the cores left then"),
+  info("knee_client_p99"; "p99 of all replies then, refusals too, as the client (wrk2) has it, ms"),
   least("B5"; "B5_overload_over_peak"; "goodput at 3 times the peak, over the peak"; 0.9),
   most("B5"; "overload_service_p99"; "p99 of what was answered then, objective 50 ms"; 50),
   most("B5"; "B5_none_over_peak"; "goodput then if nothing is shed, over the peak"; 0.1),

@@ -27,9 +27,9 @@ class Container {
     int64_t base_ns = 0, per_row_ns = 0;
     std::function<int(const std::vector<std::string>& rows)> status = {};
     std::function<void(std::vector<std::string>& rows)> change = {};
-    std::function<void(std::string& body)> spoil = {};           // the whole text of a reply
-    std::function<bool(size_t nth)> reset = {};  // resets the connection of the nth request
-    bool open_rows = true;                       // what its metadata say
+    std::function<void(std::string& body)> spoil = {};  // the whole text of a reply
+    std::function<bool(size_t nth)> reset = {};         // resets the connection of the nth request
+    bool open_rows = true;                              // what its metadata say
     bool ready = true;
   };
 

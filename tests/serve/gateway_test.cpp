@@ -581,7 +581,8 @@ TEST_F(ServeGateway, SpoiltRepliesNeverStopTheBatches) {
                      if (body.empty()) break;
                    }
                  }});
-  start({container.url()}, {{"controller", std::string("fixed")}, {"max_rows", int64_t{8}}, {"admit", false}});
+  start({container.url()},
+        {{"controller", std::string("fixed")}, {"max_rows", int64_t{8}}, {"admit", false}});
   for (int round = 0; round < 20; ++round) {
     std::vector<Ask> asks;
     for (int k = 0; k < 50; ++k) asks.push_back({rows_of({1000 + k})});
@@ -628,8 +629,7 @@ TEST_F(ServeGateway, AThousandLateRepliesReachNobody) {
     std::vector<Ask> asks;
     for (int k = 0; k < 50; ++k) asks.push_back({rows_of({-1000 * round - k})});
     const std::vector<Got> got = ask(asks);
-    for (int k = 0; k < 50; ++k)
-      EXPECT_EQ(got[static_cast<size_t>(k)].body, answer_of({-1000 * round - k}));
+    for (int k = 0; k < 50; ++k) EXPECT_EQ(got[static_cast<size_t>(k)].body, answer_of({-1000 * round - k}));
   }
   stop();
   EXPECT_EQ(outcome_.lost_requests, 0u);

@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kBinary = "application/octet-stream";
-// How long requests go one by one after a reply that could not be split: 10 s, twice that each time, 85 min at most.
+// How long requests go one by one after a reply that could not be split: 10 s, twice that each time, 85 min
+// at most.
 constexpr int64_t kAloneNs = 10'000'000'000;
 constexpr int kAloneDoublings = 9;
 

@@ -97,8 +97,8 @@ class ServedModel : public AdminModel {
   std::vector<std::string> added_replicas() const;
   std::map<std::string, LatencyState> latency_states() const;
   void recall(const std::vector<std::string>& added, const std::map<std::string, LatencyState>& latency);
-  // The parts of a new configuration that can change while it runs; replicas are added and removed, the latter
-  // when one that stays serves and their batches have come back.
+  // The parts of a new configuration that can change while it runs; replicas are added and removed, the
+  // latter when one that stays serves and their batches have come back.
   void reconfigure(const ModelConfig& config);
   // Before it is taken away: those who still wait are told so, and the books are closed.
   void end_calls();

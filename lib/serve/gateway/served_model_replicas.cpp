@@ -74,8 +74,8 @@ std::optional<ReplicaId> ServedModel::replica_of(std::string_view url) const {
 
 bool ServedModel::ready() const { return scheduler_.replicas().serving_count() > 0; }
 
-// A replica that is no longer in the configuration serves until another one does, so that nobody finds the model
-// without one.
+// A replica that is no longer in the configuration serves until another one does, so that nobody finds the
+// model without one.
 void ServedModel::drain_leaving() {
   const bool replaced = std::ranges::any_of(
       links_, [&](const auto& link) { return !link->leaving && scheduler_.replicas().serving(link->id); });
@@ -210,9 +210,8 @@ void ServedModel::decide_batchable() {
     why_not = "the configuration says so";
   } else if (config_.batchable == Batchable::automatic) {
     may = metadata_.known && metadata_.open_rows;
-    why_not = config_.dialect == Dialect::v2
-                  ? metadata_.why_not
-                  : R"(this dialect has no metadata; say "batchable": "yes")";
+    why_not = config_.dialect == Dialect::v2 ? metadata_.why_not
+                                             : R"(this dialect has no metadata; say "batchable": "yes")";
   }
   if (may && alone_until_ns_ != 0) {
     may = false;
