@@ -136,5 +136,37 @@ TEST(ReplayServer, ThatGoesAwayInMidRunIsData) {
   EXPECT_NE(result.out.find("\"outcome\":\"ok\",\"count\":5}"), std::string::npos) << result.summary();
 }
 
+// The three that live account for their parts, and the merge says whose is missing.
+TEST(ReplayShard, ThatIsKilledIsReportedMissing) {
+  TempDir dir;
+  Command c;
+  c.argv = {"sh", "-c",
+            "PATH=" MLQ_BIN_DIR
+            ":$PATH; cat >trace; mlq-replay serve --unix s >seen 2>&1 & server=$!\n"
+            "while [ ! -S s ]; do sleep 0.05; done\n"
+            "for k in 0 1 2 3; do\n"
+            "  mlq-replay run --url unix:s --shard $k/4 --start-at @start --max-clock-error none --max-lag "
+            "1h -q \\\n"
+            "    -o part$k trace & eval pid$k=$!\n"
+            "done\n"
+            "while [ ! -s start ]; do sleep 0.05; done; sleep 0.2; kill -9 $pid2\n"
+            "wait $pid0 && wait $pid1 && wait $pid3 || exit 10\n"
+            "wait $pid2; [ $? = 137 ] && [ ! -e part2 ] || exit 11\n"
+            "kill $server; wait $server\n"
+            "mlq-replay merge part0 part1 part3 >/dev/null; [ $? = 3 ] || exit 12\n"
+            "mlq-replay merge --partial part0 part1 part3"};
+  c.folder = dir.path();
+  c.input = arrivals(1'500);
+  const Result result = run(c);
+  EXPECT_STATUS(result, 0);
+  EXPECT_NE(result.err.find("shard 2 of 4 is missing"), std::string::npos) << result.err;
+  size_t results = 0;
+  for (size_t at = 0; (at = result.out.find("{\"type\":\"result\"", at)) != std::string::npos; ++at)
+    ++results;
+  EXPECT_EQ(results, 1'125u);
+  EXPECT_NE(result.out.find("\"planned\":1125,\"sent\":1125,"), std::string::npos) << result.summary();
+  EXPECT_NE(result.out.find("\"valid\":false"), std::string::npos) << result.summary();
+}
+
 }  // namespace
 }  // namespace mlq::test
