@@ -79,6 +79,12 @@ MLQ_INLINE uint64_t after(uint64_t mask, uint64_t& carry) {
   return moved;
 }
 
+// The bits that have an odd number of bits of `mask` at or below them.
+MLQ_INLINE uint64_t odd_up_to(uint64_t mask) {
+  for (int k = 1; k < 64; k *= 2) mask ^= mask << k;
+  return mask;
+}
+
 // The first byte behind the run of `run` that begins at each bit of `first`; a bit outside `run` stays.
 MLQ_INLINE uint64_t behind_run(uint64_t first, uint64_t run, uint64_t& carry) {
   uint64_t sum;
@@ -140,6 +146,7 @@ class Nesting {
   // closing bracket, if it is here.
   MLQ_INLINE bool block(const Classes& c, uint64_t first, size_t offset, uint64_t& end) {
     if (comma_due_ && c.comma != 0) note_comma(c.comma, offset);
+    if (shape_.rank == 2) return rows(c, first, offset, end);
     for (uint64_t brackets = c.open | c.close; brackets != 0; brackets &= brackets - 1) {
       const uint64_t bit = brackets & (0 - brackets);
       const uint64_t values = values_ + static_cast<uint64_t>(std::popcount(first & (bit - 1)));
@@ -169,6 +176,45 @@ class Nesting {
   }
 
  private:
+  // block() for rows of values: most brackets are those between two short rows, and are looked at together.
+  MLQ_INLINE bool rows(const Classes& c, uint64_t first, size_t offset, uint64_t& end) {
+    const uint64_t inside = odd_up_to(c.open | c.close) ^ inside_;
+    uint64_t here = ~uint64_t{0};
+    if (const uint64_t odd = (c.open & ~inside) | (c.close & inside); odd != 0) {
+      end = odd & (0 - odd);
+      if ((c.open & end) != 0) return false;
+      here = end - 1;
+    }
+    const uint64_t values = first & here, closes = c.close & here;
+    if ((values & ~inside) != 0) return false;
+    for (uint64_t left = closes; left != 0; left &= left - 1) {
+      const uint64_t bit = left & (0 - left);
+      const uint64_t count = values_ + static_cast<uint64_t>(std::popcount(values & (bit - 1)));
+      if (count - before_ != shape_.dims[1]) return false;
+      before_ = count;
+    }
+    values_ += static_cast<uint64_t>(std::popcount(values));
+    const uint64_t passed = children_[1];
+    children_[1] += static_cast<uint64_t>(std::popcount(closes));
+    if (commas_.size() < cuts_.size() && cuts_[commas_.size()] <= children_[1]) [[unlikely]]
+      locate(closes, passed, c.comma, offset);
+    inside_ = 0 - (inside >> 63);
+    return end == 0 || children_[1] == shape_.dims[0];
+  }
+
+  // The commas before the cuts, behind the closing brackets of a block; `passed` stood before it.
+  void locate(uint64_t closes, uint64_t passed, uint64_t comma, size_t offset) {
+    while (commas_.size() < cuts_.size() && cuts_[commas_.size()] <= children_[1]) {
+      for (; passed + 1 < cuts_[commas_.size()]; ++passed) closes &= closes - 1;
+      const uint64_t next = comma & ~((closes & (0 - closes)) - 1);
+      if (next == 0) {
+        comma_due_ = true;
+        return;
+      }
+      note_comma(next, offset);
+    }
+  }
+
   void note_comma(uint64_t mask, size_t offset) {
     commas_.push_back(offset + static_cast<size_t>(std::countr_zero(mask)));
     comma_due_ = false;
@@ -180,6 +226,7 @@ class Nesting {
   size_t depth_ = 1;
   std::array<uint64_t, kMaxRank + 2> children_{};
   uint64_t values_ = 0, before_ = 0;
+  uint64_t inside_ = 0;  // all bits: a row of rows() goes on into this block
   bool comma_due_ = false;
 };
 
