@@ -29,7 +29,9 @@ Option counted_flag(std::string name, std::string help, int& target) {
 Option shared_row(Shared which, SharedOptions& to) {
   switch (which) {
     case Shared::output:
-      return text("output", "FILE", "Write to FILE; a name that ends in .zst is compressed.", to.output)
+      return text("output", "FILE",
+                  "Write to FILE, which is there at the end, whole; a name that ends in .zst is compressed.",
+                  to.output)
           .shortened('o')
           .shown_default("-, standard output")
           .file();
