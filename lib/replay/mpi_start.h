@@ -40,7 +40,7 @@ class MpiRanks {
  private:
   MpiRanks(void* module, MpiStartFunction start_function, MpiEndFunction end_function)
       : module_(module), start_(start_function), end_(end_function) {}
-  void* module_;
+  [[maybe_unused]] void* module_;
   MpiStartFunction start_;
   MpiEndFunction end_;
   bool started_ = false;

@@ -364,13 +364,58 @@ TEST_F(ServeGateway, ASignalDrainsWithoutLosingWhatWasTakenIn) {
   EXPECT_EQ(outcome_.lost_requests, 0u);
 }
 
+TEST_F(ServeGateway, InTheGraceRequestsAreServedAndReadinessSaysNo) {
+  Container container;
+  start({container.url()}, {}, [](GatewayOptions& o) { o.grace_ns = 500'000'000; });
+  stop_.request(15);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(ask({Ask{"", "", "/v2/health/ready", "GET"}}).front().status, 503);
+  EXPECT_EQ(ask(rows_of({1})).body, answer_of({1}));
+  stop();
+  EXPECT_EQ(outcome_.good, 1u);
+}
+
+TEST_F(ServeGateway, RelayedPathsStayBelowTheirPrefix) {
+  Container container;
+  start({container.url()}, {}, [](GatewayOptions& o) {
+    o.config.models[0].relay = {"/v2/models/m/more", "/up/"};
+  });
+  const auto status = [&](const std::string& target) {
+    return ask({Ask{"", "", target, "GET"}}).front().status;
+  };
+  for (const char* below : {"/v2/models/m/more", "/v2/models/m/more/x?y=..", "/up/a.b/..c", "/up/%2e%2ea"})
+    EXPECT_EQ(status(below), 200) << below;
+  for (const char* outside : {"/v2/models/m/morer", "/up", "/up/../health", "/up/%2e%2E/health", "/up/.%2e",
+                              "/up/..%2fhealth", "/up/..%5Chealth", "/up/x/./y", "/up/..?x"})
+    EXPECT_EQ(status(outside), 404) << outside;
+}
+
+TEST_F(ServeGateway, WithoutRetriesNothingIsSentTwice) {
+  Container container({.reset = [](size_t n) { return n > 0; }});
+  start({container.url()}, {{"retry_max", int64_t{0}}});
+  EXPECT_EQ(ask(rows_of({1})).status, 200);  // leaves a connection that is used again
+  EXPECT_EQ(ask(rows_of({2})).status, 502);
+  EXPECT_EQ(container.seen().size(), 2u);
+}
+
+TEST_F(ServeGateway, AModelThatIsPutAnewTakesTheKnobsToo) {
+  Container container;
+  start({container.url()});
+  const std::string config =
+      fmt::format(R"({{"replicas":["{}"],"knobs":{{"max_rows":4}}}})", container.url());
+  EXPECT_EQ(admin("PUT", "/admin/v1/models/m", config).status, 200);
+  EXPECT_NE(admin("GET", "/admin/v1/models/m/knobs").body.find("\"max_rows\":4"), std::string::npos);
+  EXPECT_EQ(records("knob").size(), 1u);
+}
+
 TEST_F(ServeGateway, BadRequestsAreToldWhatIsWrong) {
   Container container;
   start({container.url()});
   EXPECT_EQ(ask("not json").status, 400);
   EXPECT_EQ(ask(R"({"inputs":[{"name":"x","datatype":"INT64","shape":[3],"data":[1,2]}]})").status, 400);
   EXPECT_EQ(ask(rows_of({1}), "Content-Encoding: gzip\r\n").status, 415);
-  EXPECT_EQ(ask(rows_of({1}), "x-mlq-timeout: soon\r\n").status, 400);
+  for (const char* wrong : {"soon", "20"})
+    EXPECT_EQ(ask(rows_of({1}), fmt::format("x-mlq-timeout: {}\r\n", wrong)).status, 400);
   EXPECT_EQ(ask({{rows_of({1}), "", "/v2/models/other/infer"}}).front().status, 404);
   EXPECT_EQ(ask({{rows_of({1}), "", "/v2/repository/index"}}).front().status, 404);
   EXPECT_EQ(ask({{"", "", "/v2/models/m/infer", "GET"}}).front().status, 405);
@@ -500,7 +545,8 @@ TEST_F(ServeGateway, AReloadLosesNothingThatIsUnderWay) {
     write(models);
     reload_ = true;
   };
-  start({first.url()}, {}, [&](GatewayOptions& o) { o.config_file = file; });
+  start({first.url()}, {},
+        [&](GatewayOptions& o) { o.reread = [file] { return parse_config(read_file(file), file); }; });
   std::thread moves(reload_to, m_at(second));
   const std::vector<Got> moved = ask({{rows_of({1})}, {rows_of({2})}, {rows_of({3})}});
   moves.join();
@@ -535,7 +581,7 @@ TEST_F(ServeGateway, NoDefaultAndNoRefusalWhileAReloadMovesAModel) {
   };
   write(first.url());
   start({first.url()}, {}, [&](GatewayOptions& o) {
-    o.config_file = file;
+    o.reread = [file] { return parse_config(read_file(file), file); };
     o.config.models[0].default_output = R"([{"name":"y","datatype":"INT64","shape":[1],"data":[-1]}])";
   });
   write(second.url());
@@ -560,6 +606,10 @@ TEST_F(ServeGateway, NoDefaultAndNoRefusalWhileAReloadMovesAModel) {
   }
   EXPECT_TRUE(gone);
   EXPECT_EQ(ask(rows_of({7})).body, answer_of({7}));
+  // Alone, it need not start slowly: it learns at once.
+  second.set({.base_ns = 5'000'000});
+  for (int round = 0; round < 20; ++round) ask(std::vector<Ask>(50, {rows_of({1})}));
+  EXPECT_GT(second.largest(), 4u);
   stop();
   EXPECT_EQ(outcome_.lost_requests, 0u);
 }

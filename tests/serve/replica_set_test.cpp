@@ -102,6 +102,16 @@ TEST(ReplicaSet, StartsSlowlyAfterItCameBack) {
   EXPECT_DOUBLE_EQ(set.weight(20 * kSecond, 0), 1);
 }
 
+TEST(ReplicaSet, ASlowStartIsOnlyForThoseWhoHaveOthers) {
+  ReplicaSet set = of(1);
+  set.add(0, 7, false);
+  set.health(0, 7, true);
+  for (int k = 0; k < 3; ++k) set.warm_answer(0, 7, true);
+  EXPECT_DOUBLE_EQ(set.weight(kSecond, 7), 0.1);
+  set.drain(kSecond, 0);
+  EXPECT_DOUBLE_EQ(set.weight(kSecond, 7), 1);
+}
+
 TEST(ReplicaSet, DrainsAndComesBack) {
   ReplicaSet set = of(2);
   set.drain(0, 0);

@@ -58,7 +58,7 @@ class Checker {
                                        : config.dialect == serve::Dialect::v1 ? "v1"
                                                                               : "plain",
                                        batchable, note.empty() ? std::nullopt : std::optional(note)});
-    return all_ready && (batchable || config.batchable == serve::Batchable::no);
+    return all_ready && (batchable || config.batchable == serve::Batchable::no || !config.idempotent);
   }
 
  private:
@@ -66,6 +66,7 @@ class Checker {
   std::string replica(const serve::ModelConfig& config, const std::string& url, bool& batchable,
                       std::string& note) {
     client_.url = http::parse_url(url);
+    client_.headers = {"Content-Type: application/json"};
     prefix_ = client_.url.target == "/" ? "" : client_.url.target;
     const http::FetchedReply health = get("/v2/health/ready");
     if (health.status == 0) return health.end.note;
@@ -84,6 +85,11 @@ class Checker {
 
   static void decide(const serve::ModelConfig& config, const serve::Metadata& metadata, bool& batchable,
                      std::string& note) {
+    if (!config.idempotent) {
+      batchable = false;
+      note = "it is not idempotent";
+      return;
+    }
     if (config.batchable == serve::Batchable::yes) return;
     if (config.batchable == serve::Batchable::automatic && metadata.open_rows) return;
     batchable = false;
@@ -147,7 +153,6 @@ class Checker {
     request.method = body.empty() ? "GET" : "POST";
     request.target = target;
     request.body = body;
-    if (!body.empty()) request.headers.push_back("Content-Type: application/json");
     return http::fetch(client_, request, kTimeoutNs);
   }
 

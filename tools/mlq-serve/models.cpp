@@ -15,10 +15,15 @@ void set_objective(std::string_view text, std::vector<serve::ModelConfig>& model
                     terms[0].metric == stats::SloMetric::latency &&
                     (terms[0].op == stats::SloOp::le || terms[0].op == stats::SloOp::lt);
   if (!fits) throw usage_error("--slo: one quantile of the latency is wanted, as in 'p99<=20ms'");
+  const double quantile =
+      static_cast<double>(terms[0].quantile.num) / static_cast<double>(terms[0].quantile.den);
+  if (quantile < 0.5 || quantile > 0.9999)
+    throw usage_error("--slo: a quantile from p50 to p99.99 is wanted");
+  if (from == models.size())
+    throw usage_error("--slo is for models given by --model; those of --config have slo_ns and slo_quantile");
   for (size_t k = from; k < models.size(); ++k) {
     models[k].knobs["slo_ns"] = terms[0].limit_ns;
-    models[k].knobs["slo_quantile"] =
-        static_cast<double>(terms[0].quantile.num) / static_cast<double>(terms[0].quantile.den);
+    models[k].knobs["slo_quantile"] = quantile;
   }
 }
 

@@ -97,7 +97,7 @@ void add_life(cli::Command& command, serve::GatewayOptions& o) {
 void complete(RunArguments& a, Context& context) {
   serve::GatewayOptions& o = a.options;
   o.config = read_models(a.models);
-  o.config_file = a.models.config_file;
+  if (!a.models.config_file.empty()) o.reread = [models = a.models] { return read_models(models); };
   if (a.admin == "off") {
     o.admin.reset();
   } else {

@@ -57,6 +57,26 @@ std::string trace_headers(const http::Request& request) {
   return out;
 }
 
+// By whole segments: /generate is not above /generated.
+bool is_below(std::string_view path, std::string_view prefix) {
+  return path.starts_with(prefix) &&
+         (prefix.ends_with('/') || path.size() == prefix.size() || path[prefix.size()] == '/');
+}
+
+// No segment that leads up, and no separator that only the replica would see.
+bool stays_below(std::string_view path) {
+  std::string plain;
+  for (size_t k = 0; k < path.size(); ++k) {
+    const std::string_view code = path.substr(k, 3);
+    if (equal_lower(code, "%2f") || equal_lower(code, "%5c") || path[k] == '\\') return false;
+    const bool dot = equal_lower(code, "%2e");
+    plain += dot ? '.' : path[k];
+    if (dot) k += 2;
+  }
+  plain += '/';
+  return plain.find("/../") == plain.npos && plain.find("/./") == plain.npos;
+}
+
 }  // namespace
 
 void Front::publish(std::shared_ptr<const ModelFace> face) { faces_[face->name] = std::move(face); }
@@ -76,7 +96,7 @@ const ModelFace* Front::plain_at(std::string_view path) const {
 const ModelFace* Front::relay_at(std::string_view path) const {
   for (const auto& [name, face] : faces_)
     for (const std::string& prefix : face->relay)
-      if (path.starts_with(prefix)) return face.get();
+      if (is_below(path, prefix) && stays_below(path)) return face.get();
   return nullptr;
 }
 
@@ -171,8 +191,7 @@ void Front::infer(http::Request& request, const http::Reply& reply, const ModelF
   }
   if (const std::string_view timeout = request.header("x-mlq-timeout"); !timeout.empty()) {
     try {
-      const bool bare = timeout.find_first_not_of("0123456789") == timeout.npos;
-      call->timeout_ns = bare ? static_cast<int64_t>(parse_count(timeout)) : parse_duration(timeout);
+      call->timeout_ns = parse_duration(timeout);
     } catch (const Error&) {
       return send_error(reply, 400, "x-mlq-timeout: a time is wanted, as in 50ms");
     }
@@ -257,10 +276,10 @@ http::ClientPool& Front::relay_pool(const std::string& url) {
 
 // Passed through as it comes, in both directions; nothing is parsed.
 void Front::relay(http::Request& request, const http::Reply& reply, const ModelFace& face) {
-  if (host_.draining() || face.relay_urls.empty())
+  if (host_.closed() || face.relay_urls.empty())
     return send_error(
         reply, 503, "no replica of the model is there",
-        fmt::format("x-mlq-reason: {}\r\nRetry-After: 1\r\n", host_.draining() ? "draining" : "no_replica"));
+        fmt::format("x-mlq-reason: {}\r\nRetry-After: 1\r\n", host_.closed() ? "draining" : "no_replica"));
   http::ClientPool& pool = relay_pool(face.relay_urls[relays_++ % face.relay_urls.size()]);
   std::string headers = forwarded(request, face) + trace_headers(request);
   for (const char* name : {"Content-Type", "Accept", "Inference-Header-Content-Length"})

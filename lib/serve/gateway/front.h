@@ -22,7 +22,8 @@ namespace mlq::serve {
 class FrontHost {
  public:
   virtual ~FrontHost() = default;
-  virtual bool draining() const = 0;
+  virtual bool draining() const = 0;  // readiness says no
+  virtual bool closed() const = 0;    // and what comes is refused
   // The call goes to its model. False: too many are on their way (503 queue_full).
   virtual bool submit(const std::string& model, std::unique_ptr<Call> call) = 0;
   virtual void gone(const std::string& model, uint64_t token) = 0;

@@ -250,10 +250,10 @@ size_t Gateway::calls() const {
 }
 
 std::string Gateway::reload() {
-  if (options_.config_file.empty()) return "there is no configuration file";
+  if (!options_.reread) return "there is no configuration file";
   ServeConfig fresh;
   try {
-    fresh = parse_config(read_file(options_.config_file), options_.config_file);
+    fresh = options_.reread();
   } catch (const Error& error) {
     return error.what();
   }
@@ -268,20 +268,28 @@ std::string Gateway::reload() {
       continue;
     }
     if (served->config() == config) continue;
-    // Knobs that the file says otherwise than before; what only PATCH has touched stays.
-    std::vector<KnobValue> values = served->knob_values();
-    const std::vector<KnobValue> defaults = model_knob_rows().defaults();
-    const auto rows = model_knob_rows().rows();
-    for (size_t k = 0; k < values.size(); ++k) {
-      const auto was = served->config().knobs.find(rows[k].name);
-      const auto is = config.knobs.find(rows[k].name);
-      const bool had = was != served->config().knobs.end(), has = is != config.knobs.end();
-      if (has && (!had || was->second != is->second)) values[k] = is->second;
-      if (had && !has) values[k] = defaults[k];
-    }
-    served->reconfigure(config);
-    if (values != served->knob_values() && !model_knob_rows().check(values)) served->apply(values, "reload");
+    if (std::string why = reconfigure(*served, config, "reload"); !why.empty())
+      return fmt::format("model {}: {}", config.name, why);
   }
+  return {};
+}
+
+// Knobs that the configuration says otherwise than before; what only PATCH has touched stays. Why not; empty:
+// done.
+std::string Gateway::reconfigure(ServedModel& served, const ModelConfig& config, std::string_view by) {
+  std::vector<KnobValue> values = served.knob_values();
+  const std::vector<KnobValue> defaults = model_knob_rows().defaults();
+  const auto rows = model_knob_rows().rows();
+  for (size_t k = 0; k < values.size(); ++k) {
+    const auto was = served.config().knobs.find(rows[k].name);
+    const auto is = config.knobs.find(rows[k].name);
+    const bool had = was != served.config().knobs.end(), has = is != config.knobs.end();
+    if (has && (!had || was->second != is->second)) values[k] = is->second;
+    if (had && !has) values[k] = defaults[k];
+  }
+  if (const auto refusal = model_knob_rows().check(values)) return refusal->message;
+  served.reconfigure(config);
+  if (values != served.knob_values()) served.apply(values, by);
   return {};
 }
 

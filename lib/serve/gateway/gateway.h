@@ -26,7 +26,9 @@ namespace mlq::serve {
 
 struct GatewayOptions {
   ServeConfig config;
-  std::string config_file;  // read again at SIGHUP and at /admin/v1/reload; empty: there is none
+  // The configuration as it is to be now, asked for at SIGHUP and at /admin/v1/reload; throws Errors. None:
+  // it stays.
+  std::function<ServeConfig()> reread;
   http::ListenAddress listen{"127.0.0.1", 8000, {}};
   std::optional<http::ListenAddress> admin = http::ListenAddress{"127.0.0.1", 8002, {}};
   std::string admin_token;
@@ -80,6 +82,7 @@ class Gateway : public ModelHost, public FrontHost {
   const RequestIds& request_ids() const override { return ids_; }
   int64_t start_ns() const override { return start_ns_; }
   bool draining() const override { return draining_.load(std::memory_order_relaxed); }
+  bool closed() const override { return closed_.load(std::memory_order_relaxed); }
   bool take_memory(uint64_t bytes) override;
   void give_memory(uint64_t bytes) override { memory_used_ -= std::min(memory_used_, bytes); }
   void answer(const Call& call, const Answer& answer) override;
@@ -111,6 +114,7 @@ class Gateway : public ModelHost, public FrontHost {
   void take_snapshot();
   // Empty, or why nothing was changed.
   std::string reload();
+  std::string reconfigure(ServedModel& served, const ModelConfig& config, std::string_view by);
 
   bool admin_route(const http::Request& request, const std::string& path, const http::Reply& reply);
   AdminAnswer model_write(const http::Request& request, std::string_view name);
@@ -135,7 +139,7 @@ class Gateway : public ModelHost, public FrontHost {
   uint64_t memory_used_ = 0;
   uint64_t requests_ = 0, good_ = 0;
   std::atomic<bool> draining_{false};
-  bool closed_ = false;  // the listeners are
+  std::atomic<bool> closed_{false};  // the listeners are
   int64_t drain_from_ns_ = 0;
   int64_t next_window_ns_ = 0;
   bool interrupted_ = false;

@@ -97,8 +97,8 @@ AdminAnswer Gateway::model_write(const http::Request& request, std::string_view 
     if (served != nullptr) {
       if (config.dialect != served->config().dialect)
         return admin_error(422, "the dialect of a model cannot change; take it away first");
-      served->reconfigure(config);
-      return done();
+      const std::string why = reconfigure(*served, config, "admin");
+      return why.empty() ? done() : admin_error(422, why);
     }
     add_model(config);
   } catch (const Error& error) {

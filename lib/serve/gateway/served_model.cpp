@@ -63,6 +63,10 @@ ServedModel::ServedModel(ModelHost& host, ModelConfig config, std::vector<KnobVa
   metadata_.why_not = "no replica has told its metadata yet";
   for (const std::string& url : config_.replicas) add_replica(url, true);
   decide_batchable();
+  const std::vector<KnobValue> defaults = knobs().defaults(), configured = serve::knob_values(config_);
+  for (size_t k = 0; k < values_.size(); ++k)
+    if (values_[k] != defaults[k])
+      tell_knob(k, values_[k], defaults[k], values_[k] == configured[k] ? "start" : "state");
   check_health();
 }
 
@@ -90,7 +94,7 @@ void ServedModel::submit(std::unique_ptr<Call> owned) {
     call.deadline_ns = call.first_byte_ns + *call.timeout_ns;
   else if (knobs_.slo_ns > 0)
     call.deadline_ns = call.first_byte_ns + knobs_.slo_ns;
-  if (host_.draining()) return refuse(call, 503, "draining", "the server is going down", 1'000'000'000);
+  if (host_.closed()) return refuse(call, 503, "draining", "the server is going down", 1'000'000'000);
   if (!host_.take_memory(call.body.size())) {
     call.body.clear();  // nothing to give back
     return refuse(call, 503, "memory", "the server's memory is used up", 100'000'000);
@@ -334,7 +338,7 @@ void ServedModel::launch(const Dispatch& dispatch) {
   request.headers = headers;
   request.body = pieces;
   request.owner = flight;
-  request.may_resend = config_.idempotent;
+  request.may_resend = config_.idempotent && knobs_.retry_max > 0;
   ReplicaLink* replica = link(dispatch.replica);
   if (replica == nullptr) {  // taken away in this very turn
     http::UpstreamReply reply;
@@ -605,6 +609,8 @@ void ServedModel::end_calls() {
       refuse(call, 503, "no_replica", "the model was taken away", 1'000'000'000);
     if (calls_.contains(token)) finish(call, now_ns(), call.answered ? call.status : 499);
   }
+  for (const auto& link : links_) scheduler_.replicas().remove(now_ns(), link->id);
+  report_replicas();
 }
 
 void ServedModel::fault(std::string_view kind, std::optional<ReplicaId> replica, std::string note) {

@@ -41,7 +41,7 @@ class ModelHost {
   virtual Emitter& emitter() = 0;
   virtual const RequestIds& request_ids() const = 0;
   virtual int64_t start_ns() const = 0;  // t_ns = 0 of the records
-  virtual bool draining() const = 0;
+  virtual bool closed() const = 0;       // what comes is refused: the server goes down
   // False: the budget of --memory is used up. Otherwise the bytes are taken until given back.
   virtual bool take_memory(uint64_t bytes) = 0;
   virtual void give_memory(uint64_t bytes) = 0;
@@ -152,6 +152,7 @@ class ServedModel : public AdminModel {
   void learn_metadata();
   void metadata_answer(http::UpstreamReply& reply);
   void decide_batchable();
+  void tell_knob(size_t k, const KnobValue& value, const KnobValue& before, std::string_view by);
   void report_replicas();
   void publish();
   void fault(std::string_view kind, std::optional<ReplicaId> replica, std::string note);

@@ -7,27 +7,28 @@
 
 namespace mlq::serve {
 
+void ServedModel::tell_knob(size_t k, const KnobValue& value, const KnobValue& before, std::string_view by) {
+  const auto json = [](const KnobValue& v) {
+    jsonl::Buffer out;
+    write_knob_value(v, out);
+    return records::RawJson{std::string(out.view())};
+  };
+  records::KnobChange change;
+  change.t_ns = t_ns();
+  change.model = config_.name;
+  change.gen = gen_;
+  change.knob = knobs().rows()[k].name;
+  change.value = json(value);
+  change.value_before = json(before);
+  change.by = by;
+  host_.emitter().emit(change);
+}
+
 void ServedModel::apply(const std::vector<KnobValue>& values, std::string_view by) {
   host_.keep_knobs(config_.name, values);
   ++gen_;
-  const auto rows = knobs().rows();
-  for (size_t k = 0; k < values.size(); ++k) {
-    if (values[k] == values_[k]) continue;
-    records::KnobChange change;
-    change.t_ns = t_ns();
-    change.model = config_.name;
-    change.gen = gen_;
-    change.knob = rows[k].name;
-    const auto json = [](const KnobValue& value) {
-      jsonl::Buffer out;
-      write_knob_value(value, out);
-      return records::RawJson{std::string(out.view())};
-    };
-    change.value = json(values[k]);
-    change.value_before = json(values_[k]);
-    change.by = by;
-    host_.emitter().emit(change);
-  }
+  for (size_t k = 0; k < values.size(); ++k)
+    if (values[k] != values_[k]) tell_knob(k, values[k], values_[k], by);
   values_ = values;
   knobs_ = model_knob_table().options(values_);
   scheduler_.set_knobs(knobs_);
@@ -65,7 +66,7 @@ void ServedModel::describe(jsonl::Buffer& out) const {
                          : config_.dialect == Dialect::v1 ? "v1"
                                                           : "plain");
   out.raw(R"(,"batchable":)");
-  out.boolean(batchable_ && config_.idempotent);
+  out.boolean(batchable_);
   if (!batchable_) text(R"(,"note":)", why_alone_);
   number(R"(,"queue":{"requests":)", f.queued_requests);
   number(R"(,"rows":)", f.queued_rows);

@@ -213,6 +213,10 @@ void ServedModel::decide_batchable() {
     why_not = config_.dialect == Dialect::v2 ? metadata_.why_not
                                              : R"(this dialect has no metadata; say "batchable": "yes")";
   }
+  if (may && !config_.idempotent) {
+    may = false;
+    why_not = "it is not idempotent";
+  }
   if (may && alone_until_ns_ != 0) {
     may = false;
     why_not = split_failure_;
@@ -280,7 +284,7 @@ void ServedModel::publish() {
   for (const auto& link : links_)
     if (scheduler_.replicas().serving(link->id)) face->relay_urls.push_back(link->url);
   face->ready = ready();
-  face->rules.batchable = batchable_ && config_.idempotent;
+  face->rules.batchable = batchable_;
   face->rules.batch_params = face->batch_params;
   face->rules.max_rows = knobs_.max_rows;
   face->rules.max_batch_bytes = knobs_.max_batch_bytes;

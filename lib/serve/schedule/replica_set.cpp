@@ -191,9 +191,15 @@ uint32_t ReplicaSet::serving_count() const {
 double ReplicaSet::weight(int64_t now_ns, ReplicaId id) const {
   const Replica* replica = find(id);
   if (replica == nullptr || !serves(*replica)) return 0;
-  if (replica->slow_from_ns == INT64_MIN) return 1;
-  const double share = static_cast<double>(now_ns - replica->slow_from_ns) / double{kSlowStartNs};
-  return std::clamp(share, kLeastWeight, 1.0);
+  const auto share = [&](const Replica& r) {
+    if (r.slow_from_ns == INT64_MIN) return 1.0;
+    return std::clamp(static_cast<double>(now_ns - r.slow_from_ns) / double{kSlowStartNs}, kLeastWeight, 1.0);
+  };
+  // A slow start is for those who have others to take the rest.
+  double most = kLeastWeight;
+  for (const Replica& other : replicas_)
+    if (serves(other)) most = std::max(most, share(other));
+  return share(*replica) / most;
 }
 
 ReplicaState ReplicaSet::state(ReplicaId id) const {

@@ -7,11 +7,11 @@
 //   Passive: 5 failed batches in a row, or batches that take more than 3 times the median of the peers (at
 //   least 3 peers) -> ejected for 5 s x 2^k, 60 s at most; k grows with every ejection and falls by one for
 //   every minute without. At most half of the replicas are out by ejection at a time, and never the last one
-//   that works. Slow start: over the first 10 s after it came up or back, its weight rises from 0.1 to 1. The
-//   choice: two replicas drawn at random, the lower predicted finish wins (Mitzenmacher, The Power of Two
-//   Choices in Randomized Load Balancing, IEEE TPDS 12(10), 2001).
-//   Retry budget: every request adds `retry_share` of a retry, an upstream call that is made again takes one;
-//   10 at the start, 100 at most.
+//   that works. Slow start: over the first 10 s after it came up or back, its weight rises from 0.1 to 1 of
+//   that of the others. The choice: two replicas drawn at random, the lower predicted finish wins
+//   (Mitzenmacher, The Power of Two Choices in Randomized Load Balancing, IEEE TPDS 12(10), 2001). Retry
+//   budget: every request adds `retry_share` of a retry, an upstream call that is made again takes one; 10 at
+//   the start, 100 at most.
 #pragma once
 
 #include <cstdint>
