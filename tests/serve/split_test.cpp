@@ -305,5 +305,14 @@ TEST(CacheText, BlanksDoNotCountAndTextDoes) {
   EXPECT_NE(text("[1]", "BYTES", R"(["a\" b"])"), text("[1]", "BYTES", R"(["a\"b"])"));
 }
 
+TEST(AnswersRows, CountsTheAnswersOfRepliesThatAreNotV2) {
+  ParsedRequest r;
+  ASSERT_FALSE(parse_plain(R"({"rows":[[1],[2]]})", {"/rows", "/a"}, Rules{}, r));
+  EXPECT_TRUE(answers_rows(R"({"a":[5, 6]})", r));
+  for (const char* wrong : {R"({"a":[]})", R"({"a":[5]})", R"({"a":[5,6,7]})", R"({"b":[5,6]})",
+                            R"({"a":[5,6]} x)", "<html>", ""})
+    EXPECT_FALSE(answers_rows(wrong, r)) << wrong;
+}
+
 }  // namespace
 }  // namespace mlq::serve

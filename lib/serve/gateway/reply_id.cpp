@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "lib/serve/protocol/reply.h"
+#include "lib/serve/protocol/split.h"
 
 namespace mlq::serve {
 
@@ -20,6 +21,8 @@ std::optional<CachedReply> without_id(const ParsedRequest& request, std::string_
       if (json_bytes) out.json_bytes = *json_bytes - (cut.end - cut.begin);
       return out;
     }
+  } else if (!answers_rows(body, request)) {
+    return std::nullopt;
   }
   out.body = body;
   return out;

@@ -189,24 +189,29 @@ bool read_answers(JsonCursor& cursor, std::span<const uint64_t> cuts, std::vecto
   return read;
 }
 
+// Why there are no answers to so many rows; empty if there are.
+std::string find_answers(std::string_view body, std::string_view pointer, uint64_t rows,
+                         std::span<const uint64_t> cuts, std::vector<size_t>& commas, TextSpan& whole) {
+  const auto tokens = pointer_tokens(pointer).value_or(std::vector<std::string>{});
+  JsonCursor cursor(body, JsonRules::liberal);
+  bool found = false;
+  uint64_t count = 0;
+  const auto take = [&] { return read_answers(cursor, cuts, commas, whole, count); };
+  if (!find_array(cursor, tokens, found, take) || !cursor.at_end())
+    return fmt::format("reply: byte {}: {}", cursor.error()->offset, cursor.error()->message);
+  if (!found) return fmt::format("reply: there is no array at \"{}\"", pointer);
+  if (count != rows)
+    return fmt::format("output \"{}\": its shape is [{}], {} rows went up", pointer, count, rows);
+  return {};
+}
+
 Split split_rows(const UpstreamReply& upstream, Requests requests) {
   Split out;
-  uint64_t rows = 0, count = 0;
+  uint64_t rows = 0;
   const std::vector<uint64_t> cuts = cuts_of(requests, rows);
   std::vector<size_t> commas;
   TextSpan whole;
-  bool found = false;
-  const std::string_view pointer = requests[0]->answers_pointer;
-  const auto tokens = pointer_tokens(pointer).value_or(std::vector<std::string>{});
-  JsonCursor cursor(upstream.body, JsonRules::liberal);
-  const auto take = [&] { return read_answers(cursor, cuts, commas, whole, count); };
-  if (!find_array(cursor, tokens, found, take) || !cursor.at_end()) {
-    out.failure = fmt::format("reply: byte {}: {}", cursor.error()->offset, cursor.error()->message);
-  } else if (!found) {
-    out.failure = fmt::format("reply: there is no array at \"{}\"", pointer);
-  } else if (count != rows) {
-    out.failure = fmt::format("output \"{}\": its shape is [{}], {} rows went up", pointer, count, rows);
-  }
+  out.failure = find_answers(upstream.body, requests[0]->answers_pointer, rows, cuts, commas, whole);
   if (!out.failure.empty()) return out;
   // Blanks inside the brackets stay, so that pretty-printed text keeps its looks.
   while (whole.begin < whole.end && is_blank(upstream.body[whole.begin])) ++whole.begin;
@@ -221,6 +226,12 @@ Split split_rows(const UpstreamReply& upstream, Requests requests) {
 }
 
 }  // namespace
+
+bool answers_rows(std::string_view body, const ParsedRequest& request) {
+  std::vector<size_t> commas;
+  TextSpan whole;
+  return find_answers(body, request.answers_pointer, request.rows, {}, commas, whole).empty();
+}
 
 Split split(const UpstreamReply& reply, Requests requests, std::string_view upstream_id,
             const SplitRules& rules) {

@@ -50,4 +50,7 @@ struct Split {
 Split split(const UpstreamReply& reply, std::span<const ParsedRequest* const> requests,
             std::string_view upstream_id, const SplitRules& rules);
 
+// Whether a reply of KServe v1 or of plain rows has an answer to each row of the request.
+bool answers_rows(std::string_view body, const ParsedRequest& request);
+
 }  // namespace mlq::serve
