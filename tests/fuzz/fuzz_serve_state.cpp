@@ -24,7 +24,8 @@ bool same(const SavedModels& a, const SavedModels& b) {
 }
 
 const std::string& folder() {
-  static const std::string made = [] {
+  // Never destroyed, since it is needed at the exit.
+  static const std::string& made = *new std::string([] {
     // In memory where possible: the state is flushed to the disk each time.
     const std::filesystem::path memory = "/dev/shm";
     const auto parent = std::filesystem::exists(memory) ? memory : std::filesystem::temp_directory_path();
@@ -32,7 +33,7 @@ const std::string& folder() {
     MLQ_FUZZ_CLAIM(::mkdtemp(name.data()) != nullptr);
     std::atexit([] { std::filesystem::remove_all(folder()); });
     return name;
-  }();
+  }());
   return made;
 }
 

@@ -176,13 +176,17 @@ class Running {
     place(child_err_, STDERR_FILENO);
     for (const int signal : {SIGINT, SIGTERM, SIGPIPE}) ::signal(signal, SIG_DFL);
     for (const std::string& entry : command_.environment) ::putenv(const_cast<char*>(entry.c_str()));
+    int program = -1;
     if (command_.unprivileged && ::geteuid() == 0) {
+      // Opened before, since the build may lie where "nobody" cannot go, as in /root.
+      program = ::open(argv[0], O_PATH | O_CLOEXEC);
       const passwd* nobody = ::getpwnam("nobody");
       if (nobody == nullptr || ::setgroups(0, nullptr) != 0 || ::setgid(nobody->pw_gid) != 0 ||
           ::setuid(nobody->pw_uid) != 0)
         ::_exit(127);
     }
     if (!command_.folder.empty() && ::chdir(command_.folder.c_str()) != 0) ::_exit(127);
+    if (program >= 0) ::fexecve(program, argv, environ);
     ::execvp(argv[0], argv);
     ::_exit(127);
   }

@@ -195,8 +195,12 @@ void read_member(ModelConfig& m, const Member& member, const Place& at) {
 }
 
 void check_name(std::string_view name, const Place& place) {
-  const bool plain = !name.empty() && name.find_first_of("/?#% \t\r\n\"\\") == name.npos;
-  if (!plain) throw place.error("\"{}\" cannot name a model; use letters, digits, -, _ and .", name);
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+  };
+  if (name.empty() || !std::ranges::all_of(name, plain))
+    throw place.error("\"{}\" cannot name a model; use letters, digits, -, _ and .", name);
 }
 
 ModelConfig read_model(const Value& value, std::string_view name, const Place& place) {
