@@ -431,9 +431,12 @@ void ServedModel::hand_out(Flight& flight, const Split& parts, std::string_view 
     const ClientReply& part = parts.replies[k];
     const std::string_view typed = alone ? type : part.json_bytes ? kBinary : type.empty() ? kJson : type;
     Call& call = *flight.calls[k];
-    if (!call.cache_text.empty()) settle_flight(call, typed, part.body.text(), part.json_bytes);
-    answer(call, {200, typed, {}, part.body.pieces()}, {},
-           fmt::format("{}{}", gen, json_bytes_header(part.json_bytes)));
+    const std::vector<std::string_view> pieces = part.body.pieces();
+    if (!call.cache_text.empty()) {
+      const std::string joined = pieces.size() == 1 ? std::string() : part.body.text();
+      settle_flight(call, typed, pieces.size() == 1 ? pieces.front() : joined, part.json_bytes);
+    }
+    answer(call, {200, typed, {}, pieces}, {}, fmt::format("{}{}", gen, json_bytes_header(part.json_bytes)));
   }
 }
 
