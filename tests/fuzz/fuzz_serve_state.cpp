@@ -6,6 +6,7 @@
 
 #include "lib/serve/gateway/state.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/temp_dir.h"
 
 namespace {
 
@@ -24,17 +25,11 @@ bool same(const SavedModels& a, const SavedModels& b) {
 }
 
 const std::string& folder() {
-  // Never destroyed, since it is needed at the exit.
-  static const std::string& made = *new std::string([] {
-    // In memory where possible: the state is flushed to the disk each time.
-    const std::filesystem::path memory = "/dev/shm";
-    const auto parent = std::filesystem::exists(memory) ? memory : std::filesystem::temp_directory_path();
-    std::string name = (parent / "mlq-fuzz-XXXXXX").string();
-    MLQ_FUZZ_CLAIM(::mkdtemp(name.data()) != nullptr);
-    std::atexit([] { std::filesystem::remove_all(folder()); });
-    return name;
-  }());
-  return made;
+  // In memory where possible: the state is flushed to the disk each time.
+  if (std::filesystem::exists("/dev/shm")) ::setenv("TMPDIR", "/dev/shm", 0);
+  static const test::TempDir made;
+  static const std::string path = made.path().string();
+  return path;
 }
 
 }  // namespace

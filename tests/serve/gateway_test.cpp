@@ -408,6 +408,23 @@ TEST_F(ServeGateway, AModelThatIsPutAnewTakesTheKnobsToo) {
   EXPECT_EQ(records("knob").size(), 1u);
 }
 
+TEST_F(ServeGateway, AReloadThatCannotBeChangesNothing) {
+  Container container;
+  start({container.url()}, {}, [&](GatewayOptions& o) {
+    o.reread = [&] {
+      return parse_config(fmt::format(R"({{"version":1,"models":{{"a":{{"replicas":["{0}"]}},)"
+                                      R"("m":{{"dialect":"v1","replicas":["{0}"]}}}}}})",
+                                      container.url()),
+                          "c.json");
+    };
+  });
+  const Got refused = admin("POST", "/admin/v1/reload", "{}");
+  EXPECT_EQ(refused.status, 422);
+  EXPECT_NE(refused.body.find("m: the dialect of a model cannot change"), std::string::npos) << refused.body;
+  EXPECT_EQ(admin("GET", "/admin/v1/models/a").status, 404);
+  EXPECT_EQ(ask(rows_of({1})).body, answer_of({1}));
+}
+
 TEST_F(ServeGateway, BadRequestsAreToldWhatIsWrong) {
   Container container;
   start({container.url()});

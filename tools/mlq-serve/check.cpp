@@ -53,10 +53,7 @@ class Checker {
                                      why.empty() ? std::nullopt : std::optional(why)});
       down(why);
     }
-    writer_.write(records::ServedModel{0, config.name,
-                                       config.dialect == serve::Dialect::v2   ? "v2"
-                                       : config.dialect == serve::Dialect::v1 ? "v1"
-                                                                              : "plain",
+    writer_.write(records::ServedModel{0, config.name, std::string(serve::dialect_name(config.dialect)),
                                        batchable, note.empty() ? std::nullopt : std::optional(note)});
     return all_ready && (batchable || config.batchable == serve::Batchable::no || !config.idempotent);
   }

@@ -26,6 +26,21 @@ RequestIds make_ids(const std::optional<std::pair<uint64_t, uint64_t>>& keys) {
   return {drawn[0], drawn[1]};
 }
 
+// Knobs that the configuration says otherwise than before; what only PATCH has touched stays.
+std::vector<KnobValue> knobs_after(const ServedModel& served, const ModelConfig& config) {
+  std::vector<KnobValue> values = served.knob_values();
+  const std::vector<KnobValue> defaults = model_knob_rows().defaults();
+  const auto rows = model_knob_rows().rows();
+  for (size_t k = 0; k < values.size(); ++k) {
+    const auto was = served.config().knobs.find(rows[k].name);
+    const auto is = config.knobs.find(rows[k].name);
+    const bool had = was != served.config().knobs.end(), has = is != config.knobs.end();
+    if (has && (!had || was->second != is->second)) values[k] = is->second;
+    if (had && !has) values[k] = defaults[k];
+  }
+  return values;
+}
+
 }  // namespace
 
 Gateway::Gateway(GatewayOptions options, std::function<void(const std::string&)> notice)
@@ -254,6 +269,7 @@ std::string Gateway::reload() {
   ServeConfig fresh;
   try {
     fresh = options_.reread();
+    for (const ModelConfig& config : fresh.models) check_model(config);
   } catch (const Error& error) {
     return error.what();
   }
@@ -261,36 +277,37 @@ std::string Gateway::reload() {
   for (const auto& [name, served] : models_)
     if (std::ranges::find(fresh.models, name, &ModelConfig::name) == fresh.models.end()) gone.push_back(name);
   for (const std::string& name : gone) remove_model(name);
-  for (const ModelConfig& config : fresh.models) {
-    ServedModel* served = model(config.name);
-    if (served == nullptr) {
-      add_model(config);
-      continue;
-    }
-    if (served->config() == config) continue;
-    if (std::string why = reconfigure(*served, config, "reload"); !why.empty())
-      return fmt::format("model {}: {}", config.name, why);
+  try {
+    for (const ModelConfig& config : fresh.models) put_model(config, "reload");
+  } catch (const Error& error) {  // the disk: knobs could not be kept
+    return error.what();
   }
   return {};
 }
 
-// Knobs that the configuration says otherwise than before; what only PATCH has touched stays. Why not; empty:
-// done.
-std::string Gateway::reconfigure(ServedModel& served, const ModelConfig& config, std::string_view by) {
-  std::vector<KnobValue> values = served.knob_values();
-  const std::vector<KnobValue> defaults = model_knob_rows().defaults();
-  const auto rows = model_knob_rows().rows();
-  for (size_t k = 0; k < values.size(); ++k) {
-    const auto was = served.config().knobs.find(rows[k].name);
-    const auto is = config.knobs.find(rows[k].name);
-    const bool had = was != served.config().knobs.end(), has = is != config.knobs.end();
-    if (has && (!had || was->second != is->second)) values[k] = is->second;
-    if (had && !has) values[k] = defaults[k];
+// Throws an input Error, before anything has changed, if put_model() cannot be.
+void Gateway::check_model(const ModelConfig& config) {
+  knob_values(config);
+  const ServedModel* served = model(config.name);
+  if (served == nullptr) return;
+  if (config.dialect != served->config().dialect)
+    throw input_error("{}: the dialect of a model cannot change; take it away first", config.name);
+  if (const auto refusal = model_knob_rows().check(knobs_after(*served, config)))
+    throw input_error("{}: {}", config.name, refusal->message);
+}
+
+// True: it was not there.
+bool Gateway::put_model(const ModelConfig& config, std::string_view by) {
+  ServedModel* served = model(config.name);
+  if (served == nullptr) {
+    add_model(config);
+    return true;
   }
-  if (const auto refusal = model_knob_rows().check(values)) return refusal->message;
-  served.reconfigure(config);
-  if (values != served.knob_values()) served.apply(values, by);
-  return {};
+  if (served->config() == config) return false;
+  const std::vector<KnobValue> values = knobs_after(*served, config);
+  served->reconfigure(config);
+  if (values != served->knob_values()) served->apply(values, by);
+  return false;
 }
 
 // Life
@@ -365,10 +382,10 @@ void Gateway::tick() {
   }
   if (*stop_ && !draining_) {
     interrupted_ = true;
-    begin_drain(true);
+    begin_drain();
   }
-  if (options_.for_ns > 0 && now - start_ns_ >= options_.for_ns && !draining_) begin_drain(true);
-  if (emitter_->reader_gone() && !draining_) begin_drain(true);
+  if (options_.for_ns > 0 && now - start_ns_ >= options_.for_ns && !draining_) begin_drain();
+  if (emitter_->reader_gone() && !draining_) begin_drain();
   if (reload_ != nullptr && reload_->exchange(false)) {
     if (const std::string why = reload(); !why.empty()) {
       notice_(fmt::format("the configuration stays as it was: {}", why));
@@ -381,7 +398,7 @@ void Gateway::tick() {
   });
 }
 
-void Gateway::begin_drain(bool) {
+void Gateway::begin_drain() {
   draining_ = true;
   drain_from_ns_ = http::Reactor::now_ns();
 }

@@ -104,7 +104,7 @@ class Gateway : public ModelHost, public FrontHost {
   void on_owner(std::function<void()> task, uint32_t front);
   void on_front(uint32_t front, std::function<void()> task);
   void tick();
-  void begin_drain(bool exit);
+  void begin_drain();
   void end_when_idle();
   size_t calls() const;
   ServedModel* model(std::string_view name);
@@ -114,7 +114,8 @@ class Gateway : public ModelHost, public FrontHost {
   void take_snapshot();
   // Empty, or why nothing was changed.
   std::string reload();
-  std::string reconfigure(ServedModel& served, const ModelConfig& config, std::string_view by);
+  void check_model(const ModelConfig& config);
+  bool put_model(const ModelConfig& config, std::string_view by);
 
   bool admin_route(const http::Request& request, const std::string& path, const http::Reply& reply);
   AdminAnswer model_write(const http::Request& request, std::string_view name);

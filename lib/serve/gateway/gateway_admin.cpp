@@ -36,7 +36,7 @@ void Gateway::start_admin() {
 bool Gateway::admin_route(const http::Request& request, const std::string& path, const http::Reply& reply) {
   if (path == "/admin/v1/events" && request.method == "GET") return stream_events(reply);
   if (path == "/admin/v1/drain" && request.method == "POST") {
-    if (!draining_) begin_drain(true);
+    if (!draining_) begin_drain();
     Admin::send(reply, done());
     return true;
   }
@@ -94,17 +94,11 @@ AdminAnswer Gateway::model_write(const http::Request& request, std::string_view 
   }
   try {
     const ModelConfig config = parse_model_config(request.body, name);
-    if (served != nullptr) {
-      if (config.dialect != served->config().dialect)
-        return admin_error(422, "the dialect of a model cannot change; take it away first");
-      const std::string why = reconfigure(*served, config, "admin");
-      return why.empty() ? done() : admin_error(422, why);
-    }
-    add_model(config);
+    check_model(config);
+    return done(put_model(config, "admin") ? 201 : 200);
   } catch (const Error& error) {
     return admin_error(422, error.what());
   }
-  return done(201);
 }
 
 // replicas (PUT with {"url":..}), replicas/N (DELETE), replicas/N/drain and undrain (POST).

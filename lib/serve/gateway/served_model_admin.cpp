@@ -62,9 +62,7 @@ void ServedModel::describe(jsonl::Buffer& out) const {
     out.raw(key);
     out.number(value);
   };
-  text(R"(,"dialect":)", config_.dialect == Dialect::v2   ? "v2"
-                         : config_.dialect == Dialect::v1 ? "v1"
-                                                          : "plain");
+  text(R"(,"dialect":)", dialect_name(config_.dialect));
   out.raw(R"(,"batchable":)");
   out.boolean(batchable_);
   if (!batchable_) text(R"(,"note":)", why_alone_);

@@ -225,10 +225,7 @@ void ServedModel::decide_batchable() {
   if (may == batchable_ && why_not == why_alone_) return;
   batchable_ = may;
   why_alone_ = std::move(why_not);
-  host_.emitter().emit(records::ServedModel{t_ns(), config_.name,
-                                            std::string(config_.dialect == Dialect::v2   ? "v2"
-                                                        : config_.dialect == Dialect::v1 ? "v1"
-                                                                                         : "plain"),
+  host_.emitter().emit(records::ServedModel{t_ns(), config_.name, std::string(dialect_name(config_.dialect)),
                                             batchable_,
                                             batchable_ ? std::nullopt : std::optional(why_alone_)});
   publish();

@@ -2,6 +2,11 @@
 
 namespace mlq::serve {
 
+std::string_view dialect_name(Dialect dialect) {
+  constexpr std::string_view kNames[] = {"v2", "v1", "plain"};
+  return kNames[static_cast<size_t>(dialect)];
+}
+
 std::optional<uint64_t> element_count(std::span<const uint64_t> shape) {
   constexpr uint64_t limit = uint64_t{1} << 63;
   uint64_t count = 1;

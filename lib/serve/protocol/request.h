@@ -21,6 +21,7 @@ inline constexpr size_t kMaxDepth = 16;
 
 // v2: Open Inference Protocol; v1: KServe's {"instances":[..]}; plain: rows and answers by JSON pointer.
 enum class Dialect : uint8_t { v2, v1, plain };
+std::string_view dialect_name(Dialect dialect);
 
 // How the elements of a tensor are written: JSON in one array, JSON in arrays as deep as the rank (2 or
 // more), or bytes behind the JSON.
