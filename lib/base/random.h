@@ -29,7 +29,10 @@ enum class Purpose : uint64_t {
   dequantise = 12,
   bootstrap = 13,
   service = 14,
-  // 15 to 18 are kept for mlq-tune.
+  design = 15,         // first points and candidates of a tuner
+  estimator = 16,      // random choices of a model's fit
+  policy = 17,         // a tuner's own choice
+  surface_noise = 18,  // of a recorded or simulated surface
   reservoir = 19,
 };
 
