@@ -9,6 +9,7 @@
 #include "lib/records/serve_schema.h"
 #include "lib/records/stream.h"
 #include "lib/records/trace.h"
+#include "lib/records/tune_schema.h"
 
 namespace mlq::records {
 namespace {
@@ -57,6 +58,20 @@ const std::vector<TypeInfo>& registry() {
       describe<Sample>(),
       describe<Accuracy>(),
       describe<Speed>(),
+      describe<Trial>(),
+      describe<Decision>(),
+      describe<TuneEvent>(),
+      describe<TuneLevel>(),
+      describe<Policy>(),
+      describe<Ask>(),
+      describe<Tell>(),
+      describe<Measurement>(),
+      describe<Duet>(),
+      describe<SurfaceRow>(),
+      describe<Score>(),
+      describe<Effect>(),
+      describe<Flip>(),
+      describe<CheckStep>(),
   };
   return types;
 }

@@ -45,6 +45,13 @@ struct Run {
   std::optional<int64_t> clock_offset_ns;
   std::optional<int64_t> clock_error_ns;
   std::optional<std::string> config_xxh3;
+  std::optional<std::string> endpoint;
+  std::optional<std::string> space_xxh3;
+  std::optional<std::string> server_fingerprint;
+  std::optional<std::string> tuner;
+  std::optional<std::string> objective;
+  std::optional<uint64_t> budget;
+  std::optional<bool> virtual_clock;
   std::optional<RawJson> inputs;
 };
 
@@ -98,6 +105,14 @@ struct Schema<Run> {
       field<"clock_error_ns", &Run::clock_error_ns>("ns", "Bound on the error of the start's clock."),
       field<"config_xxh3", &Run::config_xxh3>(
           "", "XXH3-128 of what shards of one run must have in common, in hexadecimal."),
+      field<"endpoint", &Run::endpoint>("", "Server that is tuned; without secrets."),
+      field<"space_xxh3", &Run::space_xxh3>("", "XXH3-64 of the knobs' definitions, in hexadecimal."),
+      field<"server_fingerprint", &Run::server_fingerprint>(
+          "", "Hash of what tells the server and its machine from others."),
+      field<"tuner", &Run::tuner>("", "Who chooses configurations."),
+      field<"objective", &Run::objective>("", "What a tuner makes small."),
+      field<"budget", &Run::budget>("", "Largest number of trials."),
+      field<"virtual", &Run::virtual_clock>("", "True if times are those of a simulated clock."),
       field<"inputs", &Run::inputs>("", "The run records of the streams that were read."),
   };
 };
@@ -117,7 +132,13 @@ struct End {
   std::optional<uint64_t> requests;
   std::optional<uint64_t> good;
   std::optional<uint64_t> lost_requests;
+  std::optional<uint64_t> trials;
+  std::optional<uint64_t> failed;
+  std::optional<uint64_t> void_trials;
+  std::optional<uint64_t> reverts;
+  std::optional<std::string> best;
   std::optional<bool> interrupted;
+  std::optional<bool> recovered;
   std::optional<std::string> note;
 };
 
@@ -152,7 +173,14 @@ struct Schema<End> {
       field<"good", &End::good>("", "Of these, answered with 2xx, no default, within the deadline."),
       field<"lost_requests", &End::lost_requests>("",
                                                   "Of these, not answered when the time to drain was over."),
+      field<"trials", &End::trials>("", "Of a tuner: windows that were measured."),
+      field<"failed", &End::failed>("", "Of these, with a configuration that does not work."),
+      field<"void", &End::void_trials>("", "Of these, that say nothing about their configuration."),
+      field<"reverts", &End::reverts>("", "How often the configuration before was put back."),
+      field<"best", &End::best>("", "config_id of the best configuration."),
       field<"interrupted", &End::interrupted>("", "True if a signal ended the run early."),
+      field<"recovered", &End::recovered>(
+          "", "True if a later run wrote this record, since its own was missing."),
       field<"note", &End::note>("", "What else should be known."),
   };
 };

