@@ -103,6 +103,7 @@ struct TuneEvent {
   std::optional<std::string> config_id;
   std::optional<std::string> from;
   std::optional<std::string> to;
+  std::optional<RawJson> config;
   std::optional<std::string> reason;
 };
 

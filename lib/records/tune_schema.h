@@ -155,6 +155,7 @@ struct Schema<TuneEvent> {
       field<"config_id", &TuneEvent::config_id>("", "Configuration that it is about."),
       field<"from", &TuneEvent::from>("", "What held before: a config_id, or a level."),
       field<"to", &TuneEvent::to>("", "What holds now."),
+      field<"config", &TuneEvent::config>("", "That configuration, knob to value, where it is needed later."),
       field<"reason", &TuneEvent::reason>("", "Why."),
   };
 };
