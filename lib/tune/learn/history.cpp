@@ -48,6 +48,10 @@ void History::add(Observation row) {
     row.y = std::isfinite(worst) ? worst + kCapAboveWorst : 0;
   }
   if (row.outcome == TrialOutcome::failed) row.feasible = false;
+  if (row.prior) {
+    rows_.push_back(std::move(row));
+    return;
+  }
   auto& tried = tried_[row.level];
   auto found = std::find_if(tried.begin(), tried.end(), [&](const auto& s) { return s.point == row.point; });
   if (found == tried.end()) {
@@ -70,7 +74,7 @@ void History::add(Observation row) {
   rows_.push_back(std::move(row));
   uint32_t held = 0, all = 0;
   for (const Observation& known : rows_) {
-    if (known.level != rows_.back().level || known.point != s.point) continue;
+    if (known.prior || known.level != rows_.back().level || known.point != s.point) continue;
     ++all;
     held += known.feasible ? 1 : 0;
   }
@@ -123,7 +127,7 @@ std::optional<PointId> History::best_mean(LevelId level) const {
   double least_violation = std::numeric_limits<double>::infinity();
   double least_y = std::numeric_limits<double>::infinity();
   for (const Observation& row : rows_) {
-    if (row.level != level || row.outcome == TrialOutcome::failed) continue;
+    if (row.prior || row.level != level || row.outcome == TrialOutcome::failed) continue;
     const double v = row.outcome == TrialOutcome::ok ? violation(row) : 1e9;
     if (v < least_violation || (v == least_violation && row.y < least_y)) {
       least = row.point;

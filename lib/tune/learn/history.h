@@ -36,6 +36,7 @@ struct Observation {
   bool feasible = true;
   std::vector<double> slack;  // ln(statistic / limit) of each constraint; <= 0: held. As many in every row
   bool confirm = false;       // measured to confirm, not to explore
+  bool prior = false;  // of an earlier search or another machine: models learn from it, but it is not a try
   // What learners with a state of their own look at; 0 where unknown.
   double mean_ns = 0, p95_ns = 0, done_per_s = 0, inflight = 0, cpu_ns_per_request = 0;
 };

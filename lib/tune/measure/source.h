@@ -47,6 +47,16 @@ class WindowSource {
   // Blocks. A stop request ends the window: aborted "signal". Errors: environment if the load cannot be sent
   // at all or the metrics cannot be read; input if what is read is wrong.
   virtual Window measure(const WindowPlan& plan, const WindowWatch& watch, const StopFlag& stop) = 0;
+  // What the next window will be offered, where that is known before it is measured (a trace of our own).
+  struct Upcoming {
+    double rate_per_s = 0;
+    double cv2 = 0;
+    std::string segment;
+  };
+  virtual std::optional<Upcoming> upcoming(const WindowPlan& plan) {
+    static_cast<void>(plan);
+    return std::nullopt;
+  }
   // Waits until nothing of an earlier window is in flight, at most `timeout_ns`.
   virtual void quiesce(int64_t timeout_ns) { static_cast<void>(timeout_ns); }
 };
