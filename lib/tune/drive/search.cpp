@@ -70,7 +70,7 @@ class Search {
   void begin() {
     const std::optional<Config> live = endpoint_.actuator->read(stop_);
     if (live) endpoint_can_be_read_ = true;
-    start_ = start_point(live);
+    start_ = memory_.start ? space_.nearest(*memory_.start) : start_of(endpoint_, live, notice_);
     history_.set_start(start_);
     turn_.set_good(start_);
     schedule_ = std::make_unique<LevelSchedule>(endpoint_.levels);
@@ -99,23 +99,6 @@ class Search {
         out.emplace_back(name, value);
     }
     return out;
-  }
-
-  PointId start_point(const std::optional<Config>& live) {
-    if (memory_.start) return space_.nearest(*memory_.start);
-    const std::optional<Config> wanted = endpoint_.start ? endpoint_.start : live;
-    if (!wanted) {
-      throw input_error(
-          "{}: what is set now cannot be read, and the space file gives no \"start\"; write one, so that it "
-          "is known "
-          "what to go back to",
-          endpoint_.name);
-    }
-    if (const auto exact = space_.find(*wanted)) return *exact;
-    const PointId near = space_.nearest(*wanted);
-    notice_(fmt::format("the start configuration {} is no point of the space; the nearest, {}, stands for it",
-                        config_json(*wanted), config_json(space_.config(near))));
-    return near;
   }
 
   void recover(const std::optional<Config>& live) {
