@@ -140,7 +140,9 @@ const records::Decision* JournalRun::unanswered() const {
   for (const records::Trial& trial : trials)
     if (trial.i == last.i) return nullptr;
   for (const records::TuneEvent& event : events)
-    if ((event.event == "reverted" || event.event == "recovered") && event.i == last.i) return nullptr;
+    if ((event.event == "reverted" || event.event == "recovered" || event.event == "promoted") &&
+        event.i == last.i)
+      return nullptr;
   return &last;
 }
 

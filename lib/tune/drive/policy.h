@@ -1,0 +1,36 @@
+// What a search found, with its intervals.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "lib/records/tune.h"
+#include "lib/tune/drive/turn.h"
+#include "lib/tune/learn/history.h"
+
+namespace mlq::tune {
+
+// Windows of the start configuration (a) and of the best (b), measured in turn.
+struct Confirmation {
+  std::optional<LevelId> level;
+  PointId best = 0;
+  std::vector<double> log_ratios;  // y of the best less y of the start, a pair each
+  std::vector<records::Trial> start_windows, best_windows;
+  bool all_kept = true;  // every window of the best kept the SLO
+
+  // A pair in which one says nothing is left out.
+  void add(const TurnResult& start, const TurnResult& found);
+  // The best is surely no better: the interval of the ratio lies above margin.
+  bool worse(double margin) const;
+  // It is better, or within `margin`, at one-sided 95 %, by at least 2 pairs.
+  bool holds(double margin) const;
+};
+
+// The policy of a level: mean y with its 95 % interval over the windows of the point, the gain over the start
+// configuration (of the confirmation where there is one, else of the search's own windows), and whether it is
+// confirmed: in alternation with the start, or, where the start itself is the best, by 2 windows that kept
+// the SLO.
+records::Policy make_policy(const History& history, LevelId level, PointId point, PointId start,
+                            const Confirmation* confirmation, double margin, bool latency);
+
+}  // namespace mlq::tune
