@@ -1,11 +1,6 @@
 #include "lib/tune/learn/features.h"
 
 namespace mlq::tune {
-namespace {
-
-constexpr int64_t kOrdered = -1, kActive = -2;
-
-}  // namespace
 
 Features::Features(const Space& space) : space_(&space) {
   for (size_t a = 0; a < space.dims(); ++a) {

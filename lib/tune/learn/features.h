@@ -26,6 +26,8 @@ class Features {
   size_t axes() const { return axes_.size(); }
   size_t axis_of(size_t column) const { return columns_[column].axis; }
   double weight(size_t column) const { return columns_[column].weight; }
+  // Whether the column says if a conditional knob is active.
+  bool says_active(size_t column) const { return columns_[column].step == kActive; }
   // The number in Space::axes() of an axis that has columns.
   size_t space_axis(size_t axis) const { return axes_[axis]; }
 
@@ -38,9 +40,10 @@ class Features {
   const double* column(size_t c) const { return kept_.data() + c * space_->points().size(); }
 
  private:
+  static constexpr int64_t kOrdered = -1, kActive = -2;
   struct Column {
     size_t axis;    // among those that have columns
-    int64_t step;   // of an unordered axis; -1: an ordered axis; -2: whether it is active
+    int64_t step;   // of an unordered axis, or one of the above
     double weight;  // in squared distances
   };
   void compute(PointId point, std::span<double> x) const;

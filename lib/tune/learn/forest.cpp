@@ -33,7 +33,8 @@ void Forest::fit(const GpRows& rows, std::span<const Level> levels, uint64_t see
   nodes_.clear();
   leaves_.clear();
   roots_.clear();
-  for (uint32_t tree = 0; tree < kTrees; ++tree) grow(rows.y, Draws(seed, Purpose::estimator, index, 1 + tree));
+  for (uint32_t tree = 0; tree < kTrees; ++tree)
+    grow(rows.y, Draws(seed, Purpose::estimator, index, 1 + tree));
 }
 
 Forest::Split Forest::best_split(std::span<const uint32_t> rows, std::span<const double> y,

@@ -107,8 +107,7 @@ void Gp::scale_rows(const GpHyper& hyper) {
   stride_ = (factor_.capacity() + kTile - 1) / kTile * kTile;
   scaled_.resize(columns * stride_);
   for (size_t c = 0; c < columns; ++c)
-    for (size_t k = 0; k < rows_.size(); ++k)
-      scaled_[c * stride_ + k] = rows_.x[k * columns + c] * scale_[c];
+    for (size_t k = 0; k < rows_.size(); ++k) scaled_[c * stride_ + k] = rows_.x[k * columns + c] * scale_[c];
 }
 
 double Gp::noise_of(size_t k) const { return noise_var_ + jitter_ + rows_.own_var[k]; }
@@ -118,8 +117,8 @@ void Gp::covariances(const double* x, LevelId level, size_t begin, size_t end, d
   run<MaternRow>(x, scaled_.data() + begin, stride_, features_->columns(), end - begin, out);
   for (size_t k = begin; k < end; ++k) {
     const LevelId other = rows_.level[k];
-    out[k - begin] = signal_var_ * share_[level * levels_ + other] * out[k - begin] +
-                     (other == level ? level_var_ : 0.0);
+    out[k - begin] =
+        signal_var_ * share_[level * levels_ + other] * out[k - begin] + (other == level ? level_var_ : 0.0);
   }
 }
 
@@ -159,11 +158,13 @@ void Gp::fit(const GpRows& rows, std::span<const Level> levels, Draws& draws) {
 void Gp::condition(const GpRows& rows, std::span<const Level> levels) {
   const size_t old = factor_.size(), columns = features_->columns();
   const auto begins_with = [&](const auto& whole, const auto& part, size_t count) {
-    return whole.size() >= count && std::equal(part.begin(), part.begin() + static_cast<long>(count), whole.begin());
+    return whole.size() >= count &&
+           std::equal(part.begin(), part.begin() + static_cast<long>(count), whole.begin());
   };
-  const bool grows = old > 0 && old <= rows.size() && rows.size() <= factor_.capacity() &&
-                     rows_.size() == old && levels_ == levels.size() && begins_with(rows.x, rows_.x, old * columns) &&
-                     begins_with(rows.level, rows_.level, old) && begins_with(rows.own_var, rows_.own_var, old);
+  const bool grows =
+      old > 0 && old <= rows.size() && rows.size() <= factor_.capacity() && rows_.size() == old &&
+      levels_ == levels.size() && begins_with(rows.x, rows_.x, old * columns) &&
+      begins_with(rows.level, rows_.level, old) && begins_with(rows.own_var, rows_.own_var, old);
   rows_ = rows;
   if (rows.size() == 0) {
     factor_.resize(factor_.capacity());

@@ -3,8 +3,8 @@
 //   M(rho) = (1 + sqrt5 rho + 5/3 rho^2) exp(-sqrt5 rho)       Matern-5/2 (Rasmussen & Williams 2006, 4.17)
 //   rho^2 = sum over columns of weight ((x_a - x'_a) / l_a)^2,
 //   q = carry^(|log2 (rate / rate')| + [another cv class]), 1 for s = s';
-// noise v_n^2 plus a variance of each row's own. Targets are expected to be standardised. All arithmetic gives
-// the same bits on every machine.
+// noise v_n^2 plus a variance of each row's own. Targets are expected to be standardised. All arithmetic
+// gives the same bits on every machine.
 #pragma once
 
 #include <cstdint>
@@ -59,6 +59,7 @@ class Gp {
   const GpHyper& hyper() const { return hyper_; }
   void set_hyper(GpHyper hyper);
   size_t size() const { return factor_.size(); }
+  double noise_variance() const { return noise_var_; }
   // Of the rows conditioned on.
   double log_marginal_likelihood() const;
 
