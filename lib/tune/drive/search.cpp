@@ -498,7 +498,30 @@ class Search {
 // A run of a search, as against one of live or tell.
 bool is_search(const JournalRun& run) { return run.run.budget.has_value(); }
 
+// How much less the windows of another machine, server or search say.
+constexpr double kElsewhere = 2;
+
+void add_prior_run(SearchMemory& memory, const JournalRun& run, const Space& space,
+                   const Objective& objective, double variance) {
+  for (const records::Trial& trial : run.trials) {
+    if (trial.phase == "baseline") continue;
+    std::optional<Observation> row = observation_of(trial, space, objective);
+    if (!row) continue;
+    row->prior = true;
+    row->y_var *= variance;
+    Level level;
+    level.name = trial.level;
+    level.rate_per_s = trial.rate_per_s.value_or(0);
+    memory.prior.emplace_back(level, *row);
+  }
+}
+
 }  // namespace
+
+void add_prior(SearchMemory& memory, const JournalContents& journal, const Space& space,
+               const Objective& objective) {
+  for (const JournalRun& run : journal.runs) add_prior_run(memory, run, space, objective, kElsewhere);
+}
 
 SearchMemory recall(const JournalContents& journal, const Space& space, const Objective& objective,
                     const std::string& host, const std::string& fingerprint) {
@@ -517,17 +540,7 @@ SearchMemory recall(const JournalContents& journal, const Space& space, const Ob
     }
     const bool elsewhere = run.run.host.value_or(host) != host ||
                            run.run.server_fingerprint.value_or(fingerprint) != fingerprint;
-    for (const records::Trial& trial : run.trials) {
-      if (trial.phase == "baseline") continue;
-      std::optional<Observation> row = observation_of(trial, space, objective);
-      if (!row) continue;
-      row->prior = true;
-      if (elsewhere) row->y_var *= 2;
-      Level level;
-      level.name = trial.level;
-      level.rate_per_s = trial.rate_per_s.value_or(0);
-      memory.prior.emplace_back(level, *row);
-    }
+    add_prior_run(memory, run, space, objective, elsewhere ? kElsewhere : 1);
   }
   if (!journal.runs.empty()) {
     const JournalRun& last = journal.runs.back();
