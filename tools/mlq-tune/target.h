@@ -68,7 +68,8 @@ tune::TurnOptions turn_options(const WindowArguments& window);
 struct Target {
   tune::Endpoint endpoint;
   std::string measure;  // of the file: JSON object, or empty
-  std::string load_url; // of the file, or empty
+  std::string load_url;  // of the file, or empty
+  bool unverified = false;
   std::string file;     // where these came from, for messages
 };
 Target make_target(const TargetArguments& a, cli::Context& context, const Clock& clock);
@@ -91,6 +92,5 @@ records::Run tune_run(cli::Context& context, const tune::Endpoint& endpoint, con
 // The configuration that a search without an endpoint begins with: the file's start, else the middle of the grid.
 tune::PointId start_point(const TargetArguments& a, const tune::Space& space, cli::Context& context);
 
-std::string short_config(const tune::Config& config);
 
 }  // namespace mlq::tools
