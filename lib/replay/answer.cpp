@@ -113,7 +113,7 @@ void Answer::State::field(std::string_view name, std::string_view value) {
   } else if (equal_fold(name, "retry-after")) {
     const auto seconds = whole_number<uint32_t>(value);
     if (seconds) retry_after_ns = int64_t{*seconds} * 1'000'000'000;
-  } else if (equal_fold(name, "x-mlq-gen")) {
+  } else if (equal_fold(name, rules.gen_header)) {
     gen = value;
   } else if (equal_fold(name, "x-mlq-cache")) {
     cache = value;

@@ -28,6 +28,7 @@ struct AnswerRules {
   bool tokens = false;      // usage and choices are read; a text/event-stream is read as token events
   double stall_factor = 5;  // a gap over this many medians is a stall
   bool keep_gaps = false;   // result.itl_ns is filled (at most 4,096)
+  std::string gen_header = "x-mlq-gen";  // what result.gen is taken from
 };
 
 // Reused from one request to the next. Not thread-safe; movable. Memory: at most 1 MiB of a body is kept, at

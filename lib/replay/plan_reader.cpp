@@ -17,7 +17,6 @@ namespace {
 constexpr size_t kReorder = 65'536;
 constexpr size_t kReorderBytes = size_t{64} << 20;
 constexpr size_t kArenaBytes = size_t{1} << 20;
-constexpr int64_t kLatestDue = int64_t{1} << 62;  // beyond it, sums of times overflow
 constexpr auto kFullSleep = std::chrono::milliseconds(1);
 
 size_t text_size(const records::Arrival& a) {
@@ -36,9 +35,9 @@ PlanReader::PlanReader(records::Reader& reader, const Template& requests, const 
                        std::vector<PlanRing*> rings, const StopFlag& stop)
     : reader_(reader), template_(requests), options_(options), rings_(std::move(rings)), stop_(stop) {}
 
-int64_t PlanReader::on_the_wall(int64_t t_ns) const {
+int64_t on_the_wall(int64_t t_ns, const Ratio& speed) {
   __extension__ using Wide = __int128;
-  const Wide due = Wide{t_ns} * options_.speed.den / options_.speed.num;
+  const Wide due = Wide{t_ns} * speed.den / speed.num;
   return static_cast<int64_t>(std::min(due, Wide{kLatestDue}));
 }
 

@@ -33,6 +33,10 @@ struct ShardRule {
 };
 constexpr std::string_view kShardRuleName = "index";
 
+// When `t_ns` of a trace is due, from the start; at most kLatestDue. Rounded down.
+constexpr int64_t kLatestDue = int64_t{1} << 62;  // beyond it, sums of times overflow
+int64_t on_the_wall(int64_t t_ns, const Ratio& speed);
+
 struct PlanReaderOptions {
   ShardRule rule;
   Ratio speed{1, 1};                        // trace time over wall time
@@ -71,7 +75,7 @@ class PlanReader {
     records::Arrival arrival;
     uint64_t i = 0;
   };
-  int64_t on_the_wall(int64_t t_ns) const;
+  int64_t on_the_wall(int64_t t_ns) const { return replay::on_the_wall(t_ns, options_.speed); }
   bool read(Held& held);
   void read_all();
   void read_sorted(std::vector<Held>&& first);

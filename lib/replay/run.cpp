@@ -12,6 +12,7 @@
 #include "lib/http/curl_engine.h"
 #include "lib/http/dry_engine.h"
 #include "lib/records/load_schema.h"
+#include "lib/replay/prepare.h"
 #include "lib/replay/totals.h"
 
 namespace mlq::replay {
@@ -19,10 +20,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int kTries = 3;
-constexpr auto kBetweenTries = 2s;
 constexpr uint64_t kOtherDescriptors = 64;  // files, pipes, epoll
-constexpr int64_t kFetchTimeout = 10'000'000'000;
 constexpr int64_t kWarmTimeout = 10'000'000'000;
 constexpr int64_t kLeastMaxLag = 1'000'000;
 constexpr auto kWriterSleep = 1ms;
@@ -68,8 +66,7 @@ class Run {
 
  private:
   bool find_first_arrival();
-  void check_server();
-  void prepare_requests();
+  void prepare();
   void divide_limits();
   void start_threads();
   void send(Sender& sender);
@@ -110,44 +107,12 @@ class Run {
   std::unique_ptr<MpiRanks> ranks_;
 };
 
-// Fails early, and with words, where nothing could be measured.
-void Run::check_server() {
-  if (options_.dry_run) return;
-  http::TransferEnd end;
-  for (int tries = 0; tries < kTries && !stop_; ++tries) {
-    if (tries > 0) std::this_thread::sleep_for(kBetweenTries);
-    end = http::probe(options_.client);
-    if (end.fault == http::Fault::none) return;
-  }
-  if (stop_) return;
-  throw environment_error("{}: {}; no connection in {} tries: is the server up, and the URL right?",
-                          options_.client.url.redacted(), end.note, kTries);
-}
-
-void Run::prepare_requests() {
-  TemplateOptions requests = options_.requests;
-  if (!trace_.runs().empty() && trace_.runs().back().prefix_block_tokens) {
-    requests.prefix_block_tokens = *trace_.runs().back().prefix_block_tokens;
-  }
-  template_ = make_template(requests);
-  rules_ = template_->answer_rules();
-  client_ = options_.client;
-  for (const std::string& header : template_->headers())
-    client_.headers.insert(client_.headers.begin(), header);
-  if (options_.dry_run) {
-    rules_.check = Check::none;
-    return;
-  }
-  template_->prepare([this](const FetchRequest& asked) -> Fetched {
-    http::ClientRequest request;
-    request.method = asked.body.empty() ? "GET" : "POST";
-    request.target = asked.target;
-    request.body = asked.body;
-    http::FetchedReply reply = http::fetch(client_, request, kFetchTimeout);
-    if (reply.status == 0) return {0, reply.end.note};
-    return {reply.status, std::move(reply.body)};
-  });
-  for (const std::string& remark : template_->remarks()) notice_(remark);
+void Run::prepare() {
+  PreparedRequests prepared =
+      prepare_requests(options_.requests, options_.client, trace_.runs(), options_.dry_run, notice_);
+  template_ = std::move(prepared.form);
+  rules_ = std::move(prepared.rules);
+  client_ = std::move(prepared.client);
 }
 
 // Limits of the process are divided among its threads.
@@ -450,9 +415,10 @@ RunOutcome Run::operator()(records::Run run) {
     trace_.finish();
     throw input_error("{}: there is no arrival in it; make a trace with mlq-loadgen gen", trace_.name());
   }
-  check_server();
+  // Fails early, and with words, where nothing could be measured.
+  if (!options_.dry_run) check_server(options_.client, stop_);
   if (stop_) return stopped_early(run);
-  prepare_requests();
+  prepare();
   divide_limits();
   start_threads();
   await_ready();

@@ -30,8 +30,13 @@ struct Window : records::WindowStats {
   std::string segment;               // of the trace, where it names segments
   bool valid = true;                 // false: the window says nothing of the server; `note` says why
   bool ended = false;                // the source has nothing more (a stream of records that ended)
-  std::optional<double> stat_ns;     // the objective's statistic, where it is a quantile without a field
+  std::optional<double> stat_ns;     // the objective's statistic, or
+  bool stat_is_bound = false;        //   a lower bound of it: too many requests went unanswered
   double inflight_mean = 0;
+  std::optional<uint64_t> inflight;  // of a window so far: due and not answered yet
+  uint64_t judged = 0;               // requests of which it is known whether they are good,
+  uint64_t over = 0;                 //   and of these those that are not
+  double correlation = 1;  // so many of them tell as much as one independent one (autocorrelation time)
 };
 
 // Asked every half second of a running window, from the thread that called measure().

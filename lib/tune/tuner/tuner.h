@@ -47,6 +47,9 @@ class Tuner {
     double y = 0, sd = 0;
   };
   virtual std::optional<Prediction> predict(const History& history, LevelId level, PointId point);
+  // What it takes a point to be worth, y again: its estimate at first, the mean of what was observed after
+  // many visits. None if it has no model.
+  virtual std::optional<double> value(const History& history, LevelId level, PointId point);
 };
 
 struct TunerOptions {
