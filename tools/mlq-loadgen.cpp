@@ -142,25 +142,6 @@ struct ImportArguments {
   arrival::ImportOptions options;
 };
 
-template <class Enum>
-Option choice_option(std::string name, std::string help, Enum& target,
-                     std::vector<std::pair<std::string, Enum>> words) {
-  Option option;
-  option.name = std::move(name);
-  option.value = "HOW";
-  option.help = std::move(help);
-  for (const auto& [word, value] : words) {
-    option.choices.emplace_back(word);
-    if (value == target) option.default_text = word;
-  }
-  option.set = [&target, words = std::move(words)](std::string_view text) {
-    for (const auto& [word, value] : words) {
-      if (word == text) target = value;
-    }
-  };
-  return option;
-}
-
 void add_import_options(cli::Command& command, arrival::ImportOptions& o) {
   using namespace arrival;
   command.add(
@@ -171,38 +152,40 @@ void add_import_options(cli::Command& command, arrival::ImportOptions& o) {
            "from the source's own zero, as in 90s.",
            o.origin_ns, parse_origin)
            .shown_default("the first event"),
-       choice_option<Dequantise>(
-           "dequantise", "Spread the events of one stamp: at random (uniform) or evenly (even).",
+       cli::choice_option<Dequantise>(
+           "dequantise", "HOW", "Spread the events of one stamp: at random (uniform) or evenly (even).",
            o.dequantise,
            {{"none", Dequantise::none}, {"uniform", Dequantise::uniform}, {"even", Dequantise::even}}),
-       choice_option<ImportSort>("sort",
-                                 "yes sorts events that are out of order; assume makes them an error.",
-                                 o.sort, {{"yes", ImportSort::yes}, {"assume", ImportSort::assume}}),
+       cli::choice_option<ImportSort>("sort", "HOW",
+                                      "yes sorts events that are out of order; assume makes them an error.",
+                                      o.sort, {{"yes", ImportSort::yes}, {"assume", ImportSort::assume}}),
        cli::value_option("memory", "SIZE",
                          "Rows held while sorting; beyond, sorted runs go to temporary files.",
                          o.memory_bytes, parse_size)
            .shown_default("1GiB")});
-  command.add("Lines", {cli::value_option("max-bad", "SHARE", "Lines that may be unreadable (10 always may).",
-                                          o.max_bad, parse_ratio)
-                            .shown_default("1%"),
-                        cli::value_option("max-line", "SIZE", "A longer line is a bad line.",
-                                          o.max_line_bytes, parse_size)
-                            .shown_default("64MiB"),
-                        choice_option<Failures>("failures", "Failed requests of burstgpt.", o.failures,
-                                                {{"drop", Failures::drop}, {"keep", Failures::keep}})});
+  command.add(
+      "Lines",
+      {cli::value_option("max-bad", "SHARE", "Lines that may be unreadable (10 always may).", o.max_bad,
+                         parse_ratio)
+           .shown_default("1%"),
+       cli::value_option("max-line", "SIZE", "A longer line is a bad line.", o.max_line_bytes, parse_size)
+           .shown_default("64MiB"),
+       cli::choice_option<Failures>("failures", "HOW", "Failed requests of burstgpt.", o.failures,
+                                    {{"drop", Failures::drop}, {"keep", Failures::keep}})});
   command.add(
       "Series",
       {cli::value_option("bin", "TIME", "Width of the bins of limbo and counts.", o.bin_ns, parse_duration),
-       choice_option<Fill>("fill", "Bins that are missing: stay a gap, are zero, or hold the one before.",
-                           o.fill, {{"gap", Fill::gap}, {"zero", Fill::zero}, {"hold", Fill::hold}})});
+       cli::choice_option<Fill>("fill", "HOW",
+                                "Bins that are missing: stay a gap, are zero, or hold the one before.",
+                                o.fill, {{"gap", Fill::gap}, {"zero", Fill::zero}, {"hold", Fill::hold}})});
   ImportColumns& c = o.columns;
   command.add("Columns of csv, jsonl and counts",
               {cli::text("time-col", "NAME", "Column of the time.", c.time_col),
                cli::text("time-format", "FORMAT",
                          "How times are written, as in %d/%b/%Y:%H:%M:%S %z; else numbers or ISO 8601.",
                          c.time_format),
-               choice_option<TimeUnit>(
-                   "time-unit", "Unit of times that are numbers.", c.time_unit,
+               cli::choice_option<TimeUnit>(
+                   "time-unit", "HOW", "Unit of times that are numbers.", c.time_unit,
                    {{"s", TimeUnit::s}, {"ms", TimeUnit::ms}, {"us", TimeUnit::us}, {"ns", TimeUnit::ns}}),
                cli::text("tz", "ZONE", "Zone of times that name none: UTC, +02:00 or Europe/Amsterdam.", c.tz)
                    .shown_default("UTC"),
@@ -212,11 +195,11 @@ void add_import_options(cli::Command& command, arrival::ImportOptions& o) {
                cli::text("conversation-col", "NAME", "Column of the conversation.", c.conversation_col),
                cli::text("bytes-col", "NAME", "Column of the size in bytes.", c.bytes_col),
                cli::text("value-col", "NAME", "Column of the count of a bin.", c.value_col),
-               choice_option<ValueTransform>(
-                   "value-transform", "exp: the column holds the logarithm of the count.", c.value_transform,
-                   {{"none", ValueTransform::none}, {"exp", ValueTransform::exp}}),
-               choice_option<HeaderLine>(
-                   "header", "Whether the first line names the columns.", c.header,
+               cli::choice_option<ValueTransform>(
+                   "value-transform", "HOW", "exp: the column holds the logarithm of the count.",
+                   c.value_transform, {{"none", ValueTransform::none}, {"exp", ValueTransform::exp}}),
+               cli::choice_option<HeaderLine>(
+                   "header", "HOW", "Whether the first line names the columns.", c.header,
                    {{"detect", HeaderLine::detect}, {"yes", HeaderLine::yes}, {"no", HeaderLine::no}})});
   command.add("Provenance",
               {cli::text("source-name", "TEXT", "Name of the data set, for run.", o.source_name),
@@ -320,8 +303,8 @@ struct TraceArguments {
         cli::file_positional("FILE", Arity::optional, "The trace; - is standard input.", file)};
     command.add(
         "Input",
-        {choice_option<SortMode>(
-             "sort",
+        {cli::choice_option<SortMode>(
+             "sort", "HOW",
              "Arrivals out of order: auto sorts a file that needs it, memory sorts "
              "always, assume makes them an error.",
              sort,

@@ -215,4 +215,37 @@ Positional file_positional(std::string name, Positional::Arity arity, std::strin
   return positional;
 }
 
+// `parse`, of a quantity that must be above 0.
+template <class Parse>
+auto above_zero(Parse parse) {
+  return [parse](std::string_view text) {
+    const auto value = parse(text);
+    using Value = std::remove_cv_t<decltype(value)>;
+    bool above = value != Value{};
+    if constexpr (std::is_arithmetic_v<Value>) above = value > 0;
+    if (!above) throw usage_error("\"{}\" must be above 0", text);
+    return value;
+  };
+}
+
+// A value that is one of some words; the default is what the target holds.
+template <class Enum>
+Option choice_option(std::string name, std::string value, std::string help, Enum& target,
+                     std::vector<std::pair<std::string, Enum>> words) {
+  Option option;
+  option.name = std::move(name);
+  option.value = std::move(value);
+  option.help = std::move(help);
+  for (const auto& [word, meaning] : words) {
+    option.choices.emplace_back(word);
+    if (meaning == target) option.default_text = word;
+  }
+  option.set = [&target, words = std::move(words)](std::string_view text) {
+    for (const auto& [word, meaning] : words) {
+      if (word == text) target = meaning;
+    }
+  };
+  return option;
+}
+
 }  // namespace mlq::cli

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <map>
 
+#include "lib/base/nearest.h"
 #include "lib/cli/table_rows.h"
 #include "lib/cli/text.h"
 

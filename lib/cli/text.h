@@ -1,4 +1,4 @@
-// Small things about text: widths, wrapping, quoting, and the nearest of some words.
+// Small things about text: widths, wrapping and quoting.
 #pragma once
 
 #include <string>
@@ -25,8 +25,5 @@ std::string join(const std::vector<std::string>& words, std::string_view separat
 
 // `text` as one word of sh, between single quotes where it needs them.
 std::string shell_quoted(std::string_view text);
-
-// The word of `words` that `given` most likely meant (few edits, or a beginning), or "" if none is near.
-std::string nearest(std::string_view given, const std::vector<std::string>& words);
 
 }  // namespace mlq::cli

@@ -149,6 +149,9 @@ struct Tell : WindowFigures {
   std::optional<uint64_t> requests;
   std::optional<uint64_t> errors;
   std::optional<bool> failed;
+  std::optional<double> y;
+  std::optional<bool> feasible;
+  std::optional<std::vector<double>> slack;
 };
 
 struct Duet {
@@ -189,6 +192,7 @@ struct Score {
   std::optional<int64_t> virtual_ns;
   std::optional<int64_t> decide_p50_ns;
   std::optional<int64_t> decide_p99_ns;
+  std::optional<std::string> note;
 };
 
 struct Effect {

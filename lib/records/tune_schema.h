@@ -224,6 +224,10 @@ struct Schema<Tell> {
           field<"requests", &Tell::requests>("", "Requests that were sent."),
           field<"errors", &Tell::errors>("", "Of these, failed."),
           field<"failed", &Tell::failed>("", "True if the configuration does not work."),
+          field<"y", &Tell::y>("", "ln of cost, to the last bit; to tuners in other programs."),
+          field<"feasible", &Tell::feasible>("", "Whether the SLO held; to tuners in other programs."),
+          field<"slack", &Tell::slack>(
+              "", "ln(statistic / limit) of each aggregate term of the SLO; to tuners in other programs."),
       },
       Schema<WindowFigures>::fields);
 };
@@ -298,6 +302,7 @@ struct Schema<Score> {
       field<"virtual_ns", &Score::virtual_ns>("ns", "Time that the run would have taken."),
       field<"decide_p50_ns", &Score::decide_p50_ns>("ns", "Median time of a decision (--timing)."),
       field<"decide_p99_ns", &Score::decide_p99_ns>("ns", "99th percentile of it."),
+      field<"note", &Score::note>("", "Why there is no score."),
   };
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "lib/base/nearest.h"
 #include "lib/cli/generate.h"
 #include "lib/cli/text.h"
 #include "tests/cli_lib/toy.h"

@@ -65,9 +65,9 @@ void add_report_options(cli::Command& command, ReportArguments& arguments) {
                cli::value_option("to", "TIME", "Requests due before then.", o.to_ns, parse_duration),
                std::move(where)});
   command.add("Windows", {cli::value_option("window", "TIME", "Windows of this length, by due time.",
-                                            arguments.windows.window_ns, above_zero(parse_duration)),
+                                            arguments.windows.window_ns, cli::above_zero(parse_duration)),
                           cli::value_option("window-n", "N", "Windows of this many consecutive requests.",
-                                            arguments.windows.window_n, above_zero(parse_count))});
+                                            arguments.windows.window_n, cli::above_zero(parse_count))});
   command.add("Output", {cli::text("format", "FORMAT", "Form of the report.", arguments.format)
                              .one_of({{"jsonl", "records"},
                                       {"md", "tables for people, in Markdown"},

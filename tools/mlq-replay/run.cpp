@@ -54,7 +54,7 @@ void add_endpoint(cli::Command& command, RunArguments& a) {
            "header", "'NAME: VALUE'",
            "A header of every request; @env:NAME and @file:PATH stand for secrets, and no value is recorded.",
            a.headers),
-       choice_option<Version>(
+       cli::choice_option<Version>(
            "http", "VERSION",
            "HTTP version: 2 where the TLS handshake agrees to it, 2-prior from the first byte.", c.version,
            {{"1.1", Version::http1_1}, {"2", Version::http2}, {"2-prior", Version::http2_prior}}),
@@ -79,7 +79,7 @@ void add_requests(cli::Command& command, RunArguments& a) {
       {cli::text("api", "API", "Form of the requests; auto goes by the URL's path.", t.api)
            .shown_default("auto")
            .one_of(std::move(apis)),
-       choice_option<Check>(
+       cli::choice_option<Check>(
            "check", "WHAT",
            "What makes an answer ok: that it is whole, a status of 2xx, or also the JSON that "
            "the API answers with.",
@@ -108,10 +108,10 @@ void add_requests(cli::Command& command, RunArguments& a) {
                          t.inputs, named(as_text)),
        cli::flag("no-stream", "openai: ask for the answer in one piece.", t.stream, false),
        cli::flag("ignore-eos", "openai: answers of full length (vLLM).", t.ignore_eos),
-       choice_option<bool>("prompt-as", "FORM", "openai-completions: the prompt as text or token ids.",
-                           t.prompt_ids, {{"text", false}, {"ids", true}}),
+       cli::choice_option<bool>("prompt-as", "FORM", "openai-completions: the prompt as text or token ids.",
+                                t.prompt_ids, {{"text", false}, {"ids", true}}),
        cli::value_option("tokens-per-word", "X", "openai: tokens that a word of filler text has.",
-                         t.tokens_per_word, above_zero(parse_double))
+                         t.tokens_per_word, cli::above_zero(parse_double))
            .shown_default("measured by two short requests before the start")});
 }
 
@@ -150,7 +150,7 @@ void add_sending(cli::Command& command, RunArguments& a) {
   command.add(
       "Sending",
       {cli::value_option("speed", "X", "Trace time over wall time: 2 sends twice as fast.", o.reading.speed,
-                         above_zero(parse_ratio))
+                         cli::above_zero(parse_ratio))
            .shown_default("1"),
        cli::value_option("threads", "N", "Sending threads; one that is over 80% busy needs company.",
                          o.reading.rule.threads, parse_threads)
@@ -160,33 +160,33 @@ void add_sending(cli::Command& command, RunArguments& a) {
                          parse_count)
            .shown_default("64; 1 with HTTP/2"),
        cli::value_option("max-inflight", "N", "Cap on requests in flight, in all threads.", o.max_inflight,
-                         above_zero(parse_count))
+                         cli::above_zero(parse_count))
            .shown_default("what ulimit -n allows, less 64"),
-       choice_option<OnCap>("on-cap", "WHAT", "At the cap: wait and count it, drop the request, or stop.",
-                            o.sending.on_cap,
-                            {{"queue", OnCap::queue}, {"drop", OnCap::drop}, {"abort", OnCap::abort}}),
+       cli::choice_option<OnCap>(
+           "on-cap", "WHAT", "At the cap: wait and count it, drop the request, or stop.", o.sending.on_cap,
+           {{"queue", OnCap::queue}, {"drop", OnCap::drop}, {"abort", OnCap::abort}}),
        std::move(warmup),
        cli::text("warm", "TARGET", "GET this path to open connections.", o.warm_target)
            .shown_default("the API's health path; raw has none"),
-       choice_option<Priority>("rt", "HOW", "Priority of the sending threads.", o.priority,
-                               {{"auto", Priority::automatic},
-                                {"fifo", Priority::fifo},
-                                {"nice", Priority::nice},
-                                {"off", Priority::off}}),
+       cli::choice_option<Priority>("rt", "HOW", "Priority of the sending threads.", o.priority,
+                                    {{"auto", Priority::automatic},
+                                     {"fifo", Priority::fifo},
+                                     {"nice", Priority::nice},
+                                     {"off", Priority::off}}),
        cli::flag("dry-run", "Open no socket: the lag that this machine can hold.", o.dry_run)});
   command.add(
       "Time limits",
       {cli::value_option("connect-timeout", "TIME", "To open a connection.", o.client.connect_timeout_ns,
-                         above_zero(parse_duration))
+                         cli::above_zero(parse_duration))
            .shown_default("5s"),
        cli::value_option("first-byte-timeout", "TIME", "From the send to the first byte.",
-                         o.sending.first_byte_timeout_ns, above_zero(parse_duration))
+                         o.sending.first_byte_timeout_ns, cli::above_zero(parse_duration))
            .shown_default("none"),
        cli::value_option("idle-timeout", "TIME", "Between two pieces of an answer.",
-                         o.sending.idle_timeout_ns, above_zero(parse_duration))
+                         o.sending.idle_timeout_ns, cli::above_zero(parse_duration))
            .shown_default("none"),
        cli::value_option("timeout", "TIME", "From the send to the last byte.", o.sending.timeout_ns,
-                         above_zero(parse_duration))
+                         cli::above_zero(parse_duration))
            .shown_default("60s"),
        cli::value_option("grace", "TIME", "Wait after the last due time; what is left then is censored.",
                          o.sending.grace_ns, parse_duration)
@@ -235,10 +235,10 @@ void add_measuring(cli::Command& command, RunArguments& a) {
   command.add("Measuring",
               {std::move(slo),
                cli::value_option("window", "TIME", "Windows of this length, by due time.", a.window.window_ns,
-                                 above_zero(parse_duration))
+                                 cli::above_zero(parse_duration))
                    .shown_default("none"),
                cli::value_option("window-n", "N", "Windows of this many consecutive requests.",
-                                 a.window.window_n, above_zero(parse_count))
+                                 a.window.window_n, cli::above_zero(parse_count))
                    .shown_default("none"),
                cli::value_option("window-wait", "TIME", "Time for answers after a window's end.",
                                  a.window.wait_ns, parse_duration)
@@ -247,10 +247,10 @@ void add_measuring(cli::Command& command, RunArguments& a) {
                                  o.results, replay::parse_result_filter)
                    .shown_default("all")
                    .suggest({"all", "errors", "none", "sample:1%"}),
-               choice_option<bool>("itl", "HOW", "full: itl_ns in each result.", o.sending.keep_gaps,
-                                   {{"summary", false}, {"full", true}}),
+               cli::choice_option<bool>("itl", "HOW", "full: itl_ns in each result.", o.sending.keep_gaps,
+                                        {{"summary", false}, {"full", true}}),
                cli::value_option("stall-factor", "X", "A gap over so many medians is a stall.",
-                                 o.requests.stall_factor, above_zero(parse_double))
+                                 o.requests.stall_factor, cli::above_zero(parse_double))
                    .shown_default("5"),
                cli::value_option("max-lag", "TIME", "p99 of the lag that a valid run may have.", o.max_lag_ns,
                                  parse_duration)

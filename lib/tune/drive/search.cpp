@@ -70,7 +70,7 @@ class Search {
   void begin() {
     const std::optional<Config> live = endpoint_.actuator->read(stop_);
     if (live) endpoint_can_be_read_ = true;
-    start_ = start_point(live);
+    start_ = memory_.start ? space_.nearest(*memory_.start) : start_of(endpoint_, live, notice_);
     history_.set_start(start_);
     turn_.set_good(start_);
     schedule_ = std::make_unique<LevelSchedule>(endpoint_.levels);
@@ -101,23 +101,6 @@ class Search {
     return out;
   }
 
-  PointId start_point(const std::optional<Config>& live) {
-    if (memory_.start) return space_.nearest(*memory_.start);
-    const std::optional<Config> wanted = endpoint_.start ? endpoint_.start : live;
-    if (!wanted) {
-      throw input_error(
-          "{}: what is set now cannot be read, and the space file gives no \"start\"; write one, so that it "
-          "is known "
-          "what to go back to",
-          endpoint_.name);
-    }
-    if (const auto exact = space_.find(*wanted)) return *exact;
-    const PointId near = space_.nearest(*wanted);
-    notice_(fmt::format("the start configuration {} is no point of the space; the nearest, {}, stands for it",
-                        config_json(*wanted), config_json(space_.config(near))));
-    return near;
-  }
-
   void recover(const std::optional<Config>& live) {
     const std::string found = live ? config_id(space_.config(space_.nearest(with_defaults(*live)))) : "";
     std::string note;
@@ -135,7 +118,7 @@ class Search {
     level.name = trial.level;
     level.rate_per_s = trial.rate_per_s.value_or(0);
     const LevelId id = history_.level(level);
-    if (trial.phase == "confirm") return;
+    if (trial.phase == "confirm" || trial.aborted == "signal") return;
     if (trial.phase == "baseline") {
       noise_.add(trial);
       return;
@@ -515,7 +498,30 @@ class Search {
 // A run of a search, as against one of live or tell.
 bool is_search(const JournalRun& run) { return run.run.budget.has_value(); }
 
+// How much less the windows of another machine, server or search say.
+constexpr double kElsewhere = 2;
+
+void add_prior_run(SearchMemory& memory, const JournalRun& run, const Space& space,
+                   const Objective& objective, double variance) {
+  for (const records::Trial& trial : run.trials) {
+    if (trial.phase == "baseline") continue;
+    std::optional<Observation> row = observation_of(trial, space, objective);
+    if (!row) continue;
+    row->prior = true;
+    row->y_var *= variance;
+    Level level;
+    level.name = trial.level;
+    level.rate_per_s = trial.rate_per_s.value_or(0);
+    memory.prior.emplace_back(level, *row);
+  }
+}
+
 }  // namespace
+
+void add_prior(SearchMemory& memory, const JournalContents& journal, const Space& space,
+               const Objective& objective) {
+  for (const JournalRun& run : journal.runs) add_prior_run(memory, run, space, objective, kElsewhere);
+}
 
 SearchMemory recall(const JournalContents& journal, const Space& space, const Objective& objective,
                     const std::string& host, const std::string& fingerprint) {
@@ -534,17 +540,7 @@ SearchMemory recall(const JournalContents& journal, const Space& space, const Ob
     }
     const bool elsewhere = run.run.host.value_or(host) != host ||
                            run.run.server_fingerprint.value_or(fingerprint) != fingerprint;
-    for (const records::Trial& trial : run.trials) {
-      if (trial.phase == "baseline") continue;
-      std::optional<Observation> row = observation_of(trial, space, objective);
-      if (!row) continue;
-      row->prior = true;
-      if (elsewhere) row->y_var *= 2;
-      Level level;
-      level.name = trial.level;
-      level.rate_per_s = trial.rate_per_s.value_or(0);
-      memory.prior.emplace_back(level, *row);
-    }
+    add_prior_run(memory, run, space, objective, elsewhere ? kElsewhere : 1);
   }
   if (!journal.runs.empty()) {
     const JournalRun& last = journal.runs.back();

@@ -58,6 +58,11 @@ struct SearchMemory {
 SearchMemory recall(const JournalContents& journal, const Space& space, const Objective& objective,
                     const std::string& host, const std::string& fingerprint);
 
+// Adds what a journal of another search knows, with doubled variance; trials whose configuration is no point
+// of the space are passed over.
+void add_prior(SearchMemory& memory, const JournalContents& journal, const Space& space,
+               const Objective& objective);
+
 // Errors as Turn::run, and: environment if the endpoint is out of reach, after three void trials in a row.
 // Whatever is thrown, the start configuration has been put back before (or that is what is thrown).
 // `notice` gets what a person should know, `progress` trials done and in all.

@@ -298,6 +298,23 @@ void Turn::judge(const TurnRequest& request, TurnResult& result) const {
   }
 }
 
+PointId start_of(const Endpoint& endpoint, const std::optional<Config>& live,
+                 const std::function<void(const std::string&)>& notice) {
+  const std::optional<Config> wanted = endpoint.start ? endpoint.start : live;
+  if (!wanted) {
+    throw input_error(
+        "{}: what is set now cannot be read, and the space file gives no \"start\"; write one, so that it is "
+        "known "
+        "what to go back to",
+        endpoint.name);
+  }
+  if (const auto exact = endpoint.space->find(*wanted)) return *exact;
+  const PointId near = endpoint.space->nearest(*wanted);
+  notice(fmt::format("the start configuration {} is no point of the space; the nearest, {}, stands for it",
+                     config_json(*wanted), config_json(endpoint.space->config(near))));
+  return near;
+}
+
 std::optional<Observation> observation_of(const records::Trial& trial, const Space& space,
                                           const Objective& objective) {
   Observation row;

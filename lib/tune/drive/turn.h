@@ -104,6 +104,11 @@ class Turn {
   uint64_t reverts_ = 0;
 };
 
+// The configuration to go back to: what the file says, else what is set now (`live`). An input Error if
+// neither is known. What is no point of the space is stood for by the nearest, with a notice.
+PointId start_of(const Endpoint& endpoint, const std::optional<Config>& live,
+                 const std::function<void(const std::string&)>& notice);
+
 // The row that a trial's record stands for: the way back from a journal. `space` must know its configuration;
 // none if it does not, or if the trial was void.
 std::optional<Observation> observation_of(const records::Trial& trial, const Space& space,

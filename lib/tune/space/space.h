@@ -66,9 +66,13 @@ class Space {
   // Grids with at most so many points are walked once, and their valid points listed.
   static constexpr uint64_t kMostWalked = 2'000'000;
 
-  // An input Error if an axis is empty, a name occurs twice, a formula names no knob or is cyclic, or no
-  // point is valid.
+  // An input Error if an axis is empty or its values are not as they should be, a name occurs twice, a
+  // formula names no knob, formulas and conditions depend on one another in a circle, or no point is valid.
+  // Its message begins with the key in a space file, as in `knobs.delay_us.when: `. Formulas may name derived
+  // knobs too; a point at which a derived knob has no value is not valid.
   Space(std::vector<Axis> axes, std::vector<DerivedKnob> derived, std::vector<Expression> constraints);
+  Space(Space&&) = default;
+  Space(const Space&) = delete;
 
   std::span<const Axis> axes() const { return axes_; }
   std::span<const DerivedKnob> derived() const { return derived_; }
@@ -76,7 +80,8 @@ class Space {
   size_t dims() const { return axes_.size(); }
   size_t free_dims() const;  // axes with more than one value
   uint64_t grid_size() const { return grid_size_; }
-  // XXH3-64 of the definitions, in hexadecimal: journals of another space are recognised by it.
+  // XXH3-64 of the definitions (not of apply classes, roles and texts), in hexadecimal: journals of another
+  // space are recognised by it.
   std::string xxh3() const;
 
   // All valid points, rising; empty if the grid is too large to be walked.
@@ -107,10 +112,13 @@ class Space {
   void encode(PointId point, std::span<double> x) const;
   // With derived knobs.
   Config config(PointId point) const;
-  // The valid point with these values; knobs that `config` lacks are at their first value, names that are no
-  // axis are passed over. None if a value is not on the grid or the point is not valid.
+  // The valid point with these values; knobs that `config` lacks are at their first value; names that are no
+  // axis, and values of knobs that are not active, are passed over. None if a value is not on the grid or a
+  // constraint is broken.
   std::optional<PointId> find(const Config& config) const;
-  // The valid point nearest to these values in encoded distance.
+  // The valid point nearest to these values in encoded distance (another value of an unordered axis is 1
+  // away), the lowest of several; of a grid that is not listed, one with none nearer among its neighbours.
+  // Numbers between two values of an axis are taken between their steps, numbers beyond at its end.
   PointId nearest(const Config& config) const;
 
   // Valid points one step away: one knob to the value before or after (unordered: any other value); a knob
@@ -122,29 +130,84 @@ class Space {
   ApplyClass apply_class(PointId from, PointId to) const;
 
  private:
+  friend class RegionMetric;
+
+  // An expression whose names are bound to places of `values` below.
+  struct Bound {
+    Expression expression;
+    std::vector<uint32_t> slots;
+    bool holds(std::span<const Scalar> values) const { return expression.holds(values, slots); }
+  };
+  // What a point's formulas see, and which knobs are active: one a walk, so that nothing is allocated a
+  // point.
+  struct Scene {
+    std::vector<Scalar> values;   // axes, then derived knobs; an inactive knob's first value
+    std::vector<uint32_t> codes;  // its step, or inactive_code
+  };
+
+  uint32_t size_of(size_t axis) const { return static_cast<uint32_t>(axes_[axis].values.size()); }
+  uint32_t inactive_code(size_t axis) const { return size_of(axis); }
+  void check_axes() const;
+  void bind();
+  Bound bound(const Expression& expression, const std::string& key) const;
+  void order_formulas();
+  void lay_out();
+  void list_points();
+  [[noreturn]] void no_point() const;
+
+  Scene scene() const;
+  // False if a derived knob has no value. Codes of inactive axes are set whatever `steps` says.
+  bool play(std::span<const uint32_t> steps, Scene& scene) const;
+  bool constraints_hold(const Scene& scene) const;
+  PointId point_of(std::span<const uint32_t> codes) const;
+  void steps_of(PointId point, std::span<uint32_t> steps) const;
+  bool valid_unlisted(PointId point) const;
+  PointId draw_any(Draws& draws) const;  // valid or not
+  uint32_t code(PointId point, size_t axis) const;
+
+  // Sums over axes of costs[axis][code], for a search of the least.
+  using Costs = std::vector<std::vector<double>>;
+  PointId cheapest(const Costs& costs) const;
+  PointId cheapest_unlisted(const Costs& costs) const;
+  double cost(PointId point, const Costs& costs) const;
+
   std::vector<Axis> axes_;
   std::vector<DerivedKnob> derived_;
   std::vector<Expression> constraints_;
   std::vector<uint64_t> strides_;
   uint64_t grid_size_ = 1;
   std::vector<PointId> points_;
+
+  std::vector<std::vector<Scalar>> scalars_;      // by axis and step
+  std::vector<std::vector<double>> coordinates_;  // by axis and code
+  std::vector<std::optional<Bound>> when_;        // by axis
+  std::vector<Bound> formulas_, bound_constraints_;
+  std::vector<uint32_t> order_;  // axes, and dims() + k of derived knobs, each after what it depends on
+  bool conditional_ = false;     // any axis has a condition
+  // Of a listed space: a bit a grid point, the valid points before each word, and by axis the codes by rank.
+  std::vector<uint64_t> bits_;
+  std::vector<uint32_t> before_;
+  std::vector<std::vector<uint16_t>> codes_;
+  PointId known_valid_ = 0;
 };
 
 // The metric of regions (RRL's ball, on axes of any length):
 //   D(x, c)^2 = sum_a (s_a (x_a - c_a) / w_a)^2, s_a = min(1, 0.3 (n_a - 1)),
-// so that one step never is longer than 0.3; a bool, or another value of an unordered axis, is 0.3 away.
-// Holds encoded points; `weights` (w_a) are 1 where none are given. Immutable; any thread.
+// so that one step never is longer than 0.3; a bool, or another value of an unordered axis, is 0.3 / w_a
+// away. `weights` (w_a) are 1 where none are given. Refers to `space`. Immutable; any thread.
 class RegionMetric {
  public:
   explicit RegionMetric(const Space& space, std::span<const double> weights = {});
   double distance2(PointId x, PointId c) const;
-  // Valid points with D <= radius and the one-step neighbours of c, c first, the rest rising. Only of a
-  // listed space.
+  // Valid points with D <= radius (up to rounding) and the one-step neighbours of c, c first, the rest
+  // rising. Only of a listed space.
   std::vector<PointId> region(PointId c, double radius) const;
 
  private:
+  double part2(size_t axis, uint32_t x, uint32_t c) const;
+
   const Space& space_;
-  std::vector<double> scale_;  // s_a / w_a
+  std::vector<double> scale_;  // s_a / w_a, of an unordered axis 0.3 / w_a
 };
 
 }  // namespace mlq::tune

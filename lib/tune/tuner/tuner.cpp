@@ -11,4 +11,8 @@ std::optional<Tuner::Prediction> Tuner::predict(const History& /*history*/, Leve
   return std::nullopt;
 }
 
+std::optional<double> Tuner::value(const History& /*history*/, LevelId /*level*/, PointId /*point*/) {
+  return std::nullopt;
+}
+
 }  // namespace mlq::tune

@@ -47,6 +47,9 @@ class Tuner {
     double y = 0, sd = 0;
   };
   virtual std::optional<Prediction> predict(const History& history, LevelId level, PointId point);
+  // What it takes a point to be worth, y again: its estimate at first, the mean of what was observed after
+  // many visits. None if it has no model.
+  virtual std::optional<double> value(const History& history, LevelId level, PointId point);
 };
 
 struct TunerOptions {
@@ -77,6 +80,9 @@ std::unique_ptr<Tuner> make_tuner(const TunerOptions& options, const Space& spac
 struct TunerInfo {
   std::string_view name;
   std::string_view text;  // one sentence
+  // Learning rates of which a rival is given the best one in comparisons; empty: it has none. The one in the
+  // middle is the default.
+  std::vector<double> rates = {};
 };
 const std::vector<TunerInfo>& tuner_infos();
 

@@ -1,0 +1,52 @@
+// One careful step on a live endpoint, for cron: between two calls the endpoint always has a configuration
+// that was confirmed, or the one that it had before anybody tuned it.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "lib/tune/drive/turn.h"
+
+namespace mlq::tune {
+
+struct LiveOptions {
+  TunerOptions tuner;
+  uint64_t confirm_pairs = 3;  // interleaved windows before a promotion
+  double margin = 0.02;        // the candidate is better, or within this, at one-sided 95 %
+  std::string freeze_file;     // while it exists nothing is changed
+  bool unverified = false;     // the endpoint file says "verify":"none"
+  int64_t now_unix_ns = 0;     // at the clock's present time
+  TurnOptions turn;
+};
+
+enum class LiveResult {
+  idle,      // nothing was to be done: outside hours, frozen, resting, nothing better to try
+  kept,      // a candidate was tried, and was not better: the incumbent is back
+  promoted,  // the candidate stays
+  reverted,  // the guard ended it: the incumbent is back
+  foreign,   // somebody else had changed the endpoint: nothing was done
+};
+
+struct LiveOutcome {
+  LiveResult result = LiveResult::idle;
+  std::string reason;
+  bool interrupted = false;
+  uint64_t trials = 0, reverts = 0;
+};
+
+// `hour_minute`: local time of day in minutes, for `hours` of the safety rules. Errors as Turn::run; an input
+// Error for an endpoint that cannot be read back and does not say that this is meant.
+LiveOutcome run_live_once(const LiveOptions& options, Objective& objective, Endpoint& endpoint,
+                          const JournalContents& before, bool was_cut, Emitter& emitter, const Clock& clock,
+                          int minute_of_day, const StopFlag& stop,
+                          const std::function<void(const std::string&)>& notice);
+
+// "22:00-06:00" holds at `minute_of_day`; an empty text always does. An input Error for anything else.
+bool within_hours(const std::string& hours, int minute_of_day);
+
+// The configuration that a journal vouches for: the last that was promoted, put back or found at the start.
+std::optional<Config> last_good(const JournalContents& journal);
+// That of the first start event.
+std::optional<Config> first_start(const JournalContents& journal);
+
+}  // namespace mlq::tune
