@@ -341,6 +341,7 @@ Target make_target(const TargetArguments& a, cli::Context& context, const Clock&
   target.endpoint.actuator = tune::make_actuator(file.actuator, actuator);
   const tune::ActuatorFacts facts = target.endpoint.actuator->facts();
   target.endpoint.settle_ns = facts.settle_ns.value_or(0);
+  target.endpoint.warmup_requests = facts.warmup_requests;
   target.unverified = facts.unverified;
   target.measure = file.measure;
   target.load_url = load_url(file, files.endpoint_path);
