@@ -364,7 +364,10 @@ void add_source(Target& target, const LoadArguments& load, const tune::Objective
   if (!target.endpoint.actuator->gen_header().empty())
     setup.gen_header = target.endpoint.actuator->gen_header();
   tune::Actuator* actuator = target.endpoint.actuator.get();
-  setup.load.server_use = [actuator] { return tune::server_use(actuator->server_pid()); };
+  setup.load.server_use = [actuator]() -> std::optional<tune::ServerUse> {
+    const int pid = actuator->server_pid();
+    return pid > 0 ? tune::process_tree_use(pid) : std::nullopt;
+  };
   records::ReaderOptions reading;
   reading.strict = context.shared().strict;
   reading.allow_truncated = context.shared().allow_truncated;

@@ -118,7 +118,7 @@ class Search {
     level.name = trial.level;
     level.rate_per_s = trial.rate_per_s.value_or(0);
     const LevelId id = history_.level(level);
-    if (trial.phase == "confirm") return;
+    if (trial.phase == "confirm" || trial.aborted == "signal") return;
     if (trial.phase == "baseline") {
       noise_.add(trial);
       return;

@@ -25,10 +25,12 @@ const std::vector<Maker>& makers() {
       {{"gp-ei", "a Gaussian process with expected improvement, like CherryPick"}, make_gp_ei},
       {{"gp-ei:stop", "the same with its stopping rule"}, make_gp_ei},
       {{"forest-ei", "a random forest with expected improvement, like SMAC"}, make_forest_ei},
-      {{"capes-like", "deep Q-learning of single steps, like CAPES"}, make_capes_like},
-      {{"capes-like:paper", "the same with the schedule of its paper"}, make_capes_like},
-      {{"deeprm-like", "policy gradient, like DeepRM"}, make_deeprm_like},
-      {{"deeprm-like:warm", "the same after imitating hill"}, make_deeprm_like},
+      {{"capes-like", "deep Q-learning of single steps, like CAPES", {0.0003, 0.001, 0.003}},
+       make_capes_like},
+      {{"capes-like:paper", "the same with the schedule of its paper", {0.0003, 0.001, 0.003}},
+       make_capes_like},
+      {{"deeprm-like", "policy gradient, like DeepRM", {0.0003, 0.001, 0.01}}, make_deeprm_like},
+      {{"deeprm-like:warm", "the same after imitating hill", {0.0003, 0.001, 0.01}}, make_deeprm_like},
       {{"aimd", "additive increase, multiplicative decrease of the batch size, like Clipper"}, make_aimd},
   };
   return all;

@@ -6,6 +6,7 @@
 #include "lib/base/error.h"
 #include "lib/base/fmath.h"
 #include "lib/tune/tuner/moves.h"
+#include "lib/tune/tuner/rrl_estimator.h"
 
 namespace mlq::tune {
 namespace {
@@ -225,13 +226,23 @@ TableRules rules_of(const TunerOptions& options) {
 }  // namespace
 
 std::unique_ptr<Tuner> make_rrl_table(const TunerOptions& options, const Space& space) {
-  const bool estimator = options.name == "rrl";
-  if (options.repo_exact && !estimator) throw usage_error("--repo-exact is of the tuner rrl");
-  if (options.observed_correction && !estimator)
+  const bool published_method = options.name == "rrl";
+  if (options.repo_exact && !published_method) throw usage_error("--repo-exact is of the tuner rrl");
+  if (options.observed_correction && !published_method)
     throw usage_error("--observed-correction is of the tuner rrl");
   if (options.repo_exact && !options.latency)
     throw usage_error("--repo-exact takes the objective latency only");
-  return std::make_unique<TableTuner>(rules_of(options), options.seed, space, nullptr);
+  std::unique_ptr<TableEstimator> estimator;
+  if (options.repo_exact) {
+    PublishedTraining training;
+    training.network.rate = options.rate.value_or(training.network.rate);
+    estimator = make_published_estimator(training, options.seed, space);
+  } else if (published_method) {
+    MlpFtrlSettings network;
+    network.rate = options.rate.value_or(network.rate);
+    estimator = make_warm_estimator(network, options.seed, space);
+  }
+  return std::make_unique<TableTuner>(rules_of(options), options.seed, space, std::move(estimator));
 }
 
 }  // namespace mlq::tune

@@ -80,6 +80,9 @@ std::unique_ptr<Tuner> make_tuner(const TunerOptions& options, const Space& spac
 struct TunerInfo {
   std::string_view name;
   std::string_view text;  // one sentence
+  // Learning rates of which a rival is given the best one in comparisons; empty: it has none. The one in the
+  // middle is the default.
+  std::vector<double> rates = {};
 };
 const std::vector<TunerInfo>& tuner_infos();
 
