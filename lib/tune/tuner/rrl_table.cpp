@@ -149,8 +149,8 @@ double TableTuner::cost_of(const Observation& row) const {
 
 void TableTuner::follow_observation(const Observation& row, BoltzmannTable& table) {
   double value = cost_of(row) * scale_;
-  // The bound of a window that ended early says nothing if more was known.
-  if (row.outcome == TrialOutcome::aborted) value = std::max(value, table.value(space_.rank(row.point)));
+  // A window that ended early gives a bound, a failed one no cost at all: neither makes a point look better.
+  if (row.outcome != TrialOutcome::ok) value = std::max(value, table.value(space_.rank(row.point)));
   for (const PointId point : region_of(row.point)) {
     const size_t k = space_.rank(point);
     table.set(k, (1 - rules_.alpha) * table.value(k) + rules_.alpha * value);
