@@ -139,7 +139,7 @@ struct FakeWorld {
   FakeServer server;
   Endpoint endpoint;
   StopFlag stop;
-  Objective objective = Objective::parse("latency", "mean<=1s");
+  Objective objective = Objective::parse("latency", "mean(latency)<=1s");
   SearchOptions options;
   std::vector<std::string> notices;
 

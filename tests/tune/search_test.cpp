@@ -46,7 +46,7 @@ TEST(Search, LeaveStartPutsTheStartBack) {
 
 TEST(Search, NothingFeasibleRestoresTheStart) {
   FakeWorld w;
-  w.objective = Objective::parse("latency", "mean<=1ms");
+  w.objective = Objective::parse("latency", "mean(latency)<=1ms");
   const SearchOutcome outcome = w.search();
   EXPECT_FALSE(outcome.feasible);
   EXPECT_EQ(w.is_set(), kStart);
@@ -159,7 +159,8 @@ TEST(Search, AnInterruptedSearchGoesOnAsIfItHadNotBeen) {
 // on with the very decisions of an unbroken search.
 TEST(Search, KilledAtAnyStepItGoesOnWithTheSameDecisions) {
   FakeWorld whole;
-  whole.options.budget = 6;
+  whole.options.budget = 4;
+  whole.options.confirm_pairs = 1;
   int steps = 0;
   whole.server.hook = [&](const std::string&) { ++steps; };
   whole.search();
@@ -167,7 +168,8 @@ TEST(Search, KilledAtAnyStepItGoesOnWithTheSameDecisions) {
   ASSERT_GT(steps, 20);
   for (int kill_at = 1; kill_at <= steps; ++kill_at) {
     FakeWorld w;
-    w.options.budget = 6;
+    w.options.budget = 4;
+    w.options.confirm_pairs = 1;
     const pid_t child = ::fork();
     if (child == 0) {
       int n = 0;

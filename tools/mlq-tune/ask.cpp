@@ -45,7 +45,8 @@ ExitKind ask(AskArguments& a, Context& context) {
     writer.run(run);
     writer.write(*pending);
     writer.end({});
-    context.note(fmt::format("trial {} was asked for before and is not told yet; here it is again", pending->i));
+    context.note(
+        fmt::format("trial {} was asked for before and is not told yet; here it is again", pending->i));
     return ExitKind::done;
   }
   tune::Emitter emitter(writer, journal.get());
@@ -53,7 +54,8 @@ ExitKind ask(AskArguments& a, Context& context) {
   const auto next = search.ask(a.level, a.budget);
   if (next) emitter.write(*next);
   emitter.end({});
-  if (!next) context.note(fmt::format("the search is over: {} were told", format_count(search.told(), "trial")));
+  if (!next)
+    context.note(fmt::format("the search is over: {} were told", format_count(search.told(), "trial")));
   return next ? ExitKind::done : ExitKind::answer_no;
 }
 
@@ -66,8 +68,10 @@ cli::Command ask_command() {
   command.name = "ask";
   command.summary = "One configuration out: a shell loop, make or a scheduler runs the trial.";
   command.description =
-      "Writes an ask record with the configuration to try next; tell takes the result. Everything in between is in "
-      "the journal, so that any process may ask and any other may tell. A configuration that was asked for and not "
+      "Writes an ask record with the configuration to try next; tell takes the result. Everything in between "
+      "is in "
+      "the journal, so that any process may ask and any other may tell. A configuration that was asked for "
+      "and not "
       "told is asked for again.\n\n"
       "Exit status 1: the budget is spent, or the tuner has nothing left to try.";
   command.shared = {Shared::output, Shared::seed, Shared::no_provenance};
@@ -83,10 +87,12 @@ cli::Command ask_command() {
   command.examples = {
       {"mlq-tune ask --space space.json --state tune.state | jq -c 'select(.type==\"ask\").config'",
        "the next configuration"},
-      {"while mlq-tune ask --space space.json --state tune.state -o ask.jsonl; do ./trial ask.jsonl | mlq-tune tell "
+      {"while mlq-tune ask --space space.json --state tune.state -o ask.jsonl; do ./trial ask.jsonl | "
+       "mlq-tune tell "
        "--space space.json --state tune.state; done",
        "a whole search as a shell loop"},
-      {"mlq-tune ask --space space.json --state tune.state --level night --trials 40", "of a level of its own"},
+      {"mlq-tune ask --space space.json --state tune.state --level night --trials 40",
+       "of a level of its own"},
   };
   command.run = [arguments](Context& context) { return ask(*arguments, context); };
   return command;

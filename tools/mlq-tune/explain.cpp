@@ -31,7 +31,8 @@ void print(Context& context, const tune::History& history, tune::Tuner& tuner, t
   const auto best = tuner.recommend(history, level);
   if (!best) return;
   const tune::Space& space = history.space();
-  std::string text = fmt::format("level {}: {}\n", history.levels()[level].name, config_json(space.config(*best)));
+  std::string text =
+      fmt::format("level {}: {}\n", history.levels()[level].name, config_json(space.config(*best)));
   const size_t changes = space.changes(*best, history.start());
   text += fmt::format("{} from the start configuration\n", format_count(changes, "change"));
   context.print(text);
@@ -91,8 +92,10 @@ cli::Command explain_command() {
   command.name = "explain";
   command.summary = "Why a configuration is the choice, and at which rate another is.";
   command.description =
-      "From a journal: what is expected of each value of each knob around the choice of a level, with its interval "
-      "(effect records; y is the logarithm of the cost), the neighbours that would cost least more, and the rates "
+      "From a journal: what is expected of each value of each knob around the choice of a level, with its "
+      "interval "
+      "(effect records; y is the logarithm of the cost), the neighbours that would cost least more, and the "
+      "rates "
       "between two levels at which a knob changes (flip records).";
   command.shared = {Shared::output, Shared::no_provenance};
   command.positionals = {
@@ -103,9 +106,11 @@ cli::Command explain_command() {
   add_tuner(command, a.tuner);
   command.examples = {
       {"mlq-tune explain tune.state --space space.json --summary >/dev/null", "for people"},
-      {"mlq-tune explain tune.state --space space.json | jq -c 'select(.type==\"effect\") | [.knob,.value,.y]'",
+      {"mlq-tune explain tune.state --space space.json | jq -c 'select(.type==\"effect\") | "
+       "[.knob,.value,.y]'",
        "what each value would cost"},
-      {"mlq-tune explain tune.state --space space.json | jq -c 'select(.type==\"flip\")'", "when the choice changes"},
+      {"mlq-tune explain tune.state --space space.json | jq -c 'select(.type==\"flip\")'",
+       "when the choice changes"},
   };
   command.run = [arguments](Context& context) { return explain(*arguments, context); };
   return command;

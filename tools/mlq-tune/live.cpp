@@ -34,7 +34,8 @@ int minute_of_day() {
 }
 
 ExitKind live(LiveArguments& a, Context& context) {
-  if (!a.once) throw usage_error("--once is missing: one step a call, as from cron, is all that live does so far");
+  if (!a.once)
+    throw usage_error("--once is missing: one step a call, as from cron, is all that live does so far");
   if (a.state.file.empty()) throw usage_error("--state is missing; it says what to go back to after a crash");
   const SteadyClock clock;
   tune::Objective objective = make_objective(a.objective);
@@ -59,8 +60,8 @@ ExitKind live(LiveArguments& a, Context& context) {
   records::End end;
   tune::LiveOutcome outcome;
   try {
-    outcome = tune::run_live_once(o, objective, target.endpoint, journal->before(), journal->was_cut(), emitter, clock,
-                                  minute_of_day(), context.stop(),
+    outcome = tune::run_live_once(o, objective, target.endpoint, journal->before(), journal->was_cut(),
+                                  emitter, clock, minute_of_day(), context.stop(),
                                   [&context](const std::string& message) { context.note(message); });
   } catch (...) {
     target.endpoint.actuator->finish();
@@ -103,15 +104,22 @@ cli::Command live_command() {
   command.name = "live";
   command.summary = "One careful step on real traffic, for cron.";
   command.description =
-      "Looks at the traffic as it is, tries at most one configuration near the present one, measures it in turn with "
-      "what was set, and keeps it only if it is surely no worse and gains enough; else what was set is back before "
-      "the program ends. Between two runs the endpoint always has a configuration that was confirmed. What may be "
-      "done, how often and when, stands in the endpoint file under safety; while the file STATE.freeze is there, "
+      "Looks at the traffic as it is, tries at most one configuration near the present one, measures it in "
+      "turn with "
+      "what was set, and keeps it only if it is surely no worse and gains enough; else what was set is back "
+      "before "
+      "the program ends. Between two runs the endpoint always has a configuration that was confirmed. What "
+      "may be "
+      "done, how often and when, stands in the endpoint file under safety; while the file STATE.freeze is "
+      "there, "
       "nothing is changed.\n\n"
-      "Nothing is sent but what changes the endpoint: windows come from the file's measure section, unless --trace "
+      "Nothing is sent but what changes the endpoint: windows come from the file's measure section, unless "
+      "--trace "
       "gives a load.\n\n"
-      "Exit status 1: the guard put the last good configuration back, or somebody else had changed the endpoint.";
-  command.shared = {Shared::output, Shared::seed, Shared::strict, Shared::no_provenance, Shared::allow_truncated};
+      "Exit status 1: the guard put the last good configuration back, or somebody else had changed the "
+      "endpoint.";
+  command.shared = {Shared::output, Shared::seed, Shared::strict, Shared::no_provenance,
+                    Shared::allow_truncated};
   add_target(command, a.target);
   add_objective(command, a.objective);
   command.add("Step", {cli::flag("once", "One step, and end.", a.once),
@@ -123,7 +131,8 @@ cli::Command live_command() {
   add_tuner(command, a.options.tuner);
   add_state(command, a.state);
   command.examples = {
-      {"mlq-tune live --once --space server.json --slo 'p95<=80ms' --state /var/lib/mlq/server.state -o /dev/null",
+      {"mlq-tune live --once --space server.json --slo 'p95<=80ms' --state /var/lib/mlq/server.state -o "
+       "/dev/null",
        "a line for cron"},
       {"touch /var/lib/mlq/server.state.freeze", "no changes from now on"},
       {"mlq-tune status /var/lib/mlq/server.state --summary", "what was done so far"},

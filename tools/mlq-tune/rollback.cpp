@@ -71,8 +71,9 @@ ExitKind rollback(const RollbackArguments& a, Context& context) {
     event.config_id = decision.config_id;
     event.config = decision.config;
     done = applied.result == tune::ApplyResult::applied;
-    event.event = done ? "reverted" : applied.result == tune::ApplyResult::not_applied ? "not_applied"
-                                                                                        : "actuator_failed";
+    event.event = done                                               ? "reverted"
+                  : applied.result == tune::ApplyResult::not_applied ? "not_applied"
+                                                                     : "actuator_failed";
     event.reason = done ? decision.reason : applied.note;
     emitter.write(event);
     target.endpoint.actuator->finish();
@@ -96,22 +97,27 @@ cli::Command rollback_command() {
   command.name = "rollback";
   command.summary = "Go back to a configuration that the journal vouches for.";
   command.description =
-      "Sets the last configuration that was confirmed, or that with which all began (--to start), or that of a trial "
+      "Sets the last configuration that was confirmed, or that with which all began (--to start), or that of "
+      "a trial "
       "(--to CONFIG_ID), and reads it back.\n\n"
       "Exit status 1: what was read back is another; 4: the endpoint could not be set.";
   command.shared = {Shared::output, Shared::no_provenance};
   add_target(command, a.target);
-  command.add("Rollback",
-              {cli::text("to", "WHAT", "good: the last confirmed one; start: that with which all began; or a config_id.",
-                         a.to)
-                   .shown_default("good")
-                   .suggest({"good", "start"}),
-               cli::flag("dry-run", "Print what would be sent, and send nothing.", a.dry_run)});
+  command.add(
+      "Rollback",
+      {cli::text("to", "WHAT",
+                 "good: the last confirmed one; start: that with which all began; or a config_id.", a.to)
+           .shown_default("good")
+           .suggest({"good", "start"}),
+       cli::flag("dry-run", "Print what would be sent, and send nothing.", a.dry_run)});
   add_state(command, a.state);
   command.examples = {
-      {"mlq-tune rollback --space server.json --state server.state", "the last configuration that was confirmed"},
-      {"mlq-tune rollback --space server.json --state server.state --to start", "as it was before all tuning"},
-      {"mlq-tune rollback --space server.json --state server.state --to 1f3a90c2 --dry-run", "what would be sent"},
+      {"mlq-tune rollback --space server.json --state server.state",
+       "the last configuration that was confirmed"},
+      {"mlq-tune rollback --space server.json --state server.state --to start",
+       "as it was before all tuning"},
+      {"mlq-tune rollback --space server.json --state server.state --to 1f3a90c2 --dry-run",
+       "what would be sent"},
   };
   command.run = [arguments](Context& context) { return rollback(*arguments, context); };
   return command;

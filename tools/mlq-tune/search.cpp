@@ -33,7 +33,8 @@ void add_budget(cli::Command& command, SearchArguments& a) {
   baseline.name = "baseline";
   baseline.value = "N|auto|off";
   baseline.help =
-      "Measure the start configuration again every N trials, and take off by how much the machine has changed; "
+      "Measure the start configuration again every N trials, and take off by how much the machine has "
+      "changed; "
       "auto: every 4 if windows of one configuration spread more than they say themselves.";
   baseline.default_text = "auto";
   baseline.choices = {"auto", "off"};
@@ -61,11 +62,13 @@ void add_budget(cli::Command& command, SearchArguments& a) {
                          "configuration; 0: none.",
                          o.confirm_pairs, parse_count)
            .shown_default("3"),
-       cli::choice_option<Leave>("leave", "WHICH",
-                                 "What is set at the end; after an error or a signal it is the start configuration.",
-                                 o.leave, {{"best", Leave::best}, {"start", Leave::start}, {"last", Leave::last}}),
+       cli::choice_option<Leave>(
+           "leave", "WHICH",
+           "What is set at the end; after an error or a signal it is the start configuration.", o.leave,
+           {{"best", Leave::best}, {"start", Leave::start}, {"last", Leave::last}}),
        cli::flag("hot-only", "Move only knobs whose change interrupts nothing.", o.hot_only),
-       cli::value_option("max-restarts", "N", "Changes that start the server anew.", o.max_restarts, parse_count)
+       cli::value_option("max-restarts", "N", "Changes that start the server anew.", o.max_restarts,
+                         parse_count)
            .shown_default("none"),
        cli::text("prior", "FILE", "Learn from this journal first, with doubled variance.", a.priors).file(),
        cli::flag("dry-run", "Print the next decision with the requests that it would send, and send nothing.",
@@ -83,7 +86,8 @@ std::string median_of(const std::vector<records::Trial>& windows, Get get) {
   for (const records::Trial& trial : windows)
     if (const auto value = get(trial)) values.push_back(static_cast<int64_t>(*value));
   if (values.empty()) return "-";
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2),
+                   values.end());
   return milliseconds(values[values.size() / 2]);
 }
 
@@ -124,7 +128,8 @@ void print(Context& context, const tune::SearchOutcome& outcome) {
                     {"confirmed"}});
   for (const records::Policy& p : outcome.policies) {
     const auto percent = [](double share) { return fmt::format("{:+.1f}%", 100 * share); };
-    table.add({p.level, p.config.text, p.stat_ns ? milliseconds(p.stat_ns) : fmt::format("{:.4g}", fmath::exp(p.y)),
+    table.add({p.level, p.config.text,
+               p.stat_ns ? milliseconds(p.stat_ns) : fmt::format("{:.4g}", fmath::exp(p.y)),
                p.gain_over_start ? percent(*p.gain_over_start) : "-",
                p.gain_lo ? fmt::format("{} to {}", percent(*p.gain_lo), percent(*p.gain_hi)) : "-",
                p.confirmed ? "yes" : "no"});
@@ -162,7 +167,8 @@ ExitKind search(SearchArguments& a, Context& context) {
   run.seed = context.shared().seed;
   tune::SearchMemory memory;
   if (journal) {
-    memory = tune::recall(journal->before(), *target.endpoint.space, objective, run.host.value_or(""), fingerprint);
+    memory = tune::recall(journal->before(), *target.endpoint.space, objective, run.host.value_or(""),
+                          fingerprint);
   }
   for (const std::string& path : a.priors) {
     tune::add_prior(memory, tune::read_journal(path), *target.endpoint.space, objective);
@@ -175,8 +181,8 @@ ExitKind search(SearchArguments& a, Context& context) {
   tune::SearchOutcome outcome;
   records::End end;
   try {
-    outcome = tune::run_search(a.options, objective, target.endpoint, memory, first, emitter, clock, context.stop(),
-                               notice, [&context](uint64_t done, uint64_t all) {
+    outcome = tune::run_search(a.options, objective, target.endpoint, memory, first, emitter, clock,
+                               context.stop(), notice, [&context](uint64_t done, uint64_t all) {
                                  context.progress([&] { return fmt::format("trial {} of {}", done, all); });
                                });
   } catch (...) {
@@ -209,13 +215,17 @@ cli::Command search_command(const std::string& name) {
   command.summary = name == "search" ? "Find the best configuration within a budget, under our own load."
                                      : "The same as search.";
   command.description =
-      "Each trial sets a configuration, reads it back, lets it settle, and measures a window of the trace. What is "
-      "learnt chooses the next. At the end the best is measured in turn with the start configuration, and stays; a "
+      "Each trial sets a configuration, reads it back, lets it settle, and measures a window of the trace. "
+      "What is "
+      "learnt chooses the next. At the end the best is measured in turn with the start configuration, and "
+      "stays; a "
       "configuration that the server refuses, or that is plainly worse, costs no more than it must.\n\n"
-      "Every decision is on disk before it is done: with --state a search that was killed goes on where it was, and "
+      "Every decision is on disk before it is done: with --state a search that was killed goes on where it "
+      "was, and "
       "begins by putting the start configuration back. After an error or a signal that is what is set.\n\n"
       "Exit status 1: nothing keeps the objective.";
-  command.shared = {Shared::output, Shared::seed, Shared::strict, Shared::no_provenance, Shared::allow_truncated};
+  command.shared = {Shared::output, Shared::seed, Shared::strict, Shared::no_provenance,
+                    Shared::allow_truncated};
   add_target(command, a.target);
   add_load(command, a.load);
   add_objective(command, a.objective);
@@ -224,7 +234,8 @@ cli::Command search_command(const std::string& name) {
   add_tuner(command, a.options.tuner);
   add_state(command, a.state);
   command.examples = {
-      {"mlq-loadgen gen poisson --rate 200/s --duration 60s | mlq-tune search --endpoint mlq:http://127.0.0.1:8002 "
+      {"mlq-loadgen gen poisson --rate 200/s --duration 60s | mlq-tune search --endpoint "
+       "mlq:http://127.0.0.1:8002 "
        "--trace - --url http://127.0.0.1:8000/v2/models/digits/infer --slo 'p99<=20ms' --state tune.state",
        "the knobs of mlq-serve, without any file"},
       {"mlq-tune search --space triton.json --trace day.jsonl --slo 'p99<=50ms' --hot-only --dry-run",

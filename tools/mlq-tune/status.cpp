@@ -56,11 +56,12 @@ void print(Context& context, const tune::JournalContents& journal, const records
            const std::vector<records::Policy>& policies) {
   size_t trials = 0;
   for (const tune::JournalRun& run : journal.runs) trials += run.trials.size() + run.tells.size();
-  std::string text = fmt::format("{}, {}\n", format_count(journal.runs.size(), "run"), format_count(trials, "trial"));
+  std::string text =
+      fmt::format("{}, {}\n", format_count(journal.runs.size(), "run"), format_count(trials, "trial"));
   if (!journal.runs.empty()) {
     const tune::JournalRun& last = journal.runs.back();
     text += fmt::format("last run: {}, begun {} ago\n",
-                        !last.end                           ? "running, or killed"
+                        !last.end                               ? "running, or killed"
                         : last.end->interrupted.value_or(false) ? "interrupted"
                                                                 : "finished",
                         age(last.run.start_unix_ns.value_or(unix_now_ns())));
@@ -69,7 +70,8 @@ void print(Context& context, const tune::JournalContents& journal, const records
   }
   if (setting != nullptr) text += fmt::format("set: {} ({})\n", setting->config->text, setting->event);
   context.print(text);
-  cli::Table table({{"level", cli::Align::left}, {"configuration", cli::Align::left}, {"cost"}, {"confirmed"}});
+  cli::Table table(
+      {{"level", cli::Align::left}, {"configuration", cli::Align::left}, {"cost"}, {"confirmed"}});
   for (const records::Policy& p : policies) {
     table.add({p.level, p.config.text,
                p.stat_ns ? format_duration(*p.stat_ns / 1000 * 1000) : fmt::format("{:.4g}", fmath::exp(p.y)),
@@ -102,14 +104,16 @@ cli::Command status_command() {
   command.name = "status";
   command.summary = "What a journal says is set, known and on its way.";
   command.description =
-      "Reads a journal without locking it, also while another program writes it: the event after which the present "
+      "Reads a journal without locking it, also while another program writes it: the event after which the "
+      "present "
       "configuration was set, a decision that has no result yet, and the latest policy of each level.";
   command.shared = {Shared::output, Shared::no_provenance};
   command.positionals = {
       cli::file_positional("STATE", cli::Positional::Arity::required, "The journal.", arguments->file)};
   command.examples = {
       {"mlq-tune status tune.state --summary >/dev/null", "for people"},
-      {"mlq-tune status tune.state | jq -c 'select(.type==\"policy\") | [.level,.config,.confirmed]'", "for programs"},
+      {"mlq-tune status tune.state | jq -c 'select(.type==\"policy\") | [.level,.config,.confirmed]'",
+       "for programs"},
       {"watch -n 5 'mlq-tune status tune.state --summary 2>&1 >/dev/null'", "beside a search that runs"},
   };
   command.run = [arguments](Context& context) { return status(*arguments, context); };

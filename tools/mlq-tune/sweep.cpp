@@ -41,8 +41,8 @@ ExitKind sweep(SweepArguments& a, Context& context) {
   records::End end;
   try {
     outcome = tune::run_sweep(
-        a.options, objective, target.endpoint, journal ? journal->before() : tune::JournalContents{}, emitter, clock,
-        context.stop(), [&context](const std::string& message) { context.note(message); },
+        a.options, objective, target.endpoint, journal ? journal->before() : tune::JournalContents{}, emitter,
+        clock, context.stop(), [&context](const std::string& message) { context.note(message); },
         [&context](uint64_t done, uint64_t all) {
           context.progress([&] { return fmt::format("point {} of {}", done, all); });
         });
@@ -72,11 +72,14 @@ cli::Command sweep_command() {
   command.name = "sweep";
   command.summary = "Measure the grid, whole or in part, to a surface file.";
   command.description =
-      "Points come in random order, each beside a window of the start configuration, whose ratio is kept: what the "
-      "machine did meanwhile can be taken off. The surface can be replayed: mlq-tune replay, mlq-tune compare. With "
+      "Points come in random order, each beside a window of the start configuration, whose ratio is kept: "
+      "what the "
+      "machine did meanwhile can be taken off. The surface can be replayed: mlq-tune replay, mlq-tune "
+      "compare. With "
       "--state a sweep that was interrupted goes on with the points that are missing. At the end the start "
       "configuration is set again.";
-  command.shared = {Shared::output, Shared::seed, Shared::strict, Shared::no_provenance, Shared::allow_truncated};
+  command.shared = {Shared::output, Shared::seed, Shared::strict, Shared::no_provenance,
+                    Shared::allow_truncated};
   add_target(command, a.target);
   add_load(command, a.load);
   add_objective(command, a.objective);
@@ -93,11 +96,13 @@ cli::Command sweep_command() {
   add_window(command, a.window);
   add_state(command, a.state);
   command.examples = {
-      {"mlq-tune sweep --space server.json --trace day.jsonl --window 10s --state sweep.state -o surface.jsonl",
+      {"mlq-tune sweep --space server.json --trace day.jsonl --window 10s --state sweep.state -o "
+       "surface.jsonl",
        "every point, ten seconds each"},
       {"mlq-tune sweep --space server.json --trace day.jsonl --points 50 --repeats 2 -o surface.jsonl",
        "fifty points, twice"},
-      {"mlq-tune compare --surface surface.jsonl --tuner rrl-a,random --seeds 30", "which tuner would have found it?"},
+      {"mlq-tune compare --surface surface.jsonl --tuner rrl-a,random --seeds 30",
+       "which tuner would have found it?"},
   };
   command.run = [arguments](Context& context) { return sweep(*arguments, context); };
   return command;

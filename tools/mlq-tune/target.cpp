@@ -34,9 +34,11 @@ std::string load_url(const tune::SpaceFile& file, const std::string& where) {
   if (file.load.empty()) return "";
   jsonl::OwnedObject load(file.load);
   const jsonl::Value* url = load.ok() ? load.parser().find("url") : nullptr;
-  if (url == nullptr || url->kind != jsonl::Kind::string) throw input_error("{}: load.url: it must be a text", where);
+  if (url == nullptr || url->kind != jsonl::Kind::string)
+    throw input_error("{}: load.url: it must be a text", where);
   for (const jsonl::Member& member : load.parser().members())
-    if (member.key != "url") throw input_error("{}: load.{}: there is no such key; there is url", where, member.key);
+    if (member.key != "url")
+      throw input_error("{}: load.{}: there is no such key; there is url", where, member.key);
   std::string text(url->text);
   jsonl::OwnedObject actuator(file.actuator.empty() ? "{}" : file.actuator);
   const jsonl::Value* vars = actuator.ok() ? actuator.parser().find("vars") : nullptr;
@@ -80,7 +82,8 @@ Files read_files(const TargetArguments& a) {
   return files;
 }
 
-tune::ActuatorContext actuator_context(const std::string& where, const tune::Space* space, const Clock& clock) {
+tune::ActuatorContext actuator_context(const std::string& where, const tune::Space* space,
+                                       const Clock& clock) {
   tune::ActuatorContext context;
   context.where = where;
   context.reveal = reveal;
@@ -155,13 +158,14 @@ tune::ReplaySetup load_setup(const LoadArguments& load, const http::Url& url, cl
 void add_target(cli::Command& command, TargetArguments& a) {
   command.add(
       "Endpoint",
-      {cli::text("space", "FILE", "Knobs, and how the endpoint is set and measured: a space and endpoint file.",
-                 a.space)
+      {cli::text("space", "FILE",
+                 "Knobs, and how the endpoint is set and measured: a space and endpoint file.", a.space)
            .file(),
-       cli::text("endpoint", "WHAT",
-                 "FILE, where it is not in the space file; mlq:URL[#MODEL], the admin address of mlq-serve or "
-                 "mlq-model, which says itself what its knobs are; or preset:NAME.",
-                 a.endpoint)
+       cli::text(
+           "endpoint", "WHAT",
+           "FILE, where it is not in the space file; mlq:URL[#MODEL], the admin address of mlq-serve or "
+           "mlq-model, which says itself what its knobs are; or preset:NAME.",
+           a.endpoint)
            .file()});
 }
 
@@ -178,22 +182,25 @@ void add_load(cli::Command& command, LoadArguments& a) {
        cli::text("api", "API", "Form of the requests; auto goes by the URL's path.", a.api)
            .shown_default("auto")
            .one_of(std::move(apis)),
-       cli::text("header", "'NAME: VALUE'",
-                 "A header of every request; @env:NAME and @file:PATH stand for secrets, and no value is recorded.",
-                 a.headers),
+       cli::text(
+           "header", "'NAME: VALUE'",
+           "A header of every request; @env:NAME and @file:PATH stand for secrets, and no value is recorded.",
+           a.headers),
        cli::text("body", "FILE", "Body of every request.", a.body_file).file(),
        cli::text("bodies", "FILE", "Bodies, one a line, taken in turn.", a.bodies_file).file(),
-       cli::text("model", "NAME", "openai: name of the model.", a.model).shown_default("the first of /v1/models"),
+       cli::text("model", "NAME", "openai: name of the model.", a.model)
+           .shown_default("the first of /v1/models"),
        cli::value_option("input", "NAME=HOW",
-                         "kserve-v2, tf-serving: data of an input: random, zeros, seq or a JSON file.", a.inputs,
-                         parse_named),
-       cli::value_option("dim", "NAME=N",
-                         "kserve-v2, tf-serving: size of an open dimension of an input; repeat it for the next one.",
-                         a.dims,
-                         [](std::string_view text) {
-                           auto [name, value] = parse_named(text);
-                           return std::pair(std::move(name), parse_count(value));
-                         }),
+                         "kserve-v2, tf-serving: data of an input: random, zeros, seq or a JSON file.",
+                         a.inputs, parse_named),
+       cli::value_option(
+           "dim", "NAME=N",
+           "kserve-v2, tf-serving: size of an open dimension of an input; repeat it for the next one.",
+           a.dims,
+           [](std::string_view text) {
+             auto [name, value] = parse_named(text);
+             return std::pair(std::move(name), parse_count(value));
+           }),
        cli::value_option("conns", "N", "Connections opened before the first window.", a.conns, parse_count)
            .shown_default("64"),
        cli::value_option("max-inflight", "N", "Cap on requests in flight.", a.max_inflight,
@@ -205,10 +212,11 @@ void add_load(cli::Command& command, LoadArguments& a) {
        cli::value_option("timeout", "TIME", "From the send to the last byte.", a.timeout_ns,
                          cli::above_zero(parse_duration))
            .shown_default("10s"),
-       cli::choice_option<bool>("window-mode", "HOW",
-                                "walk: each window is the trace's next part, from the beginning again at its end; "
-                                "same: every window is its first part.",
-                                a.same, {{"walk", false}, {"same", true}})});
+       cli::choice_option<bool>(
+           "window-mode", "HOW",
+           "walk: each window is the trace's next part, from the beginning again at its end; "
+           "same: every window is its first part.",
+           a.same, {{"walk", false}, {"same", true}})});
 }
 
 void add_window(cli::Command& command, WindowArguments& a) {
@@ -228,32 +236,35 @@ void add_window(cli::Command& command, WindowArguments& a) {
       if (*a.length_ns == 0) throw usage_error("\"{}\" must be above 0", text);
     }
   };
-  command.add("Windows", {std::move(window),
-                          cli::value_option("settle", "TIME", "Sent but not counted after a change.", a.settle_ns,
-                                            parse_duration)
-                              .shown_default("1s, or what the endpoint asks for if that is longer")});
+  command.add("Windows",
+              {std::move(window), cli::value_option("settle", "TIME", "Sent but not counted after a change.",
+                                                    a.settle_ns, parse_duration)
+                                      .shown_default("1s, or what the endpoint asks for if that is longer")});
 }
 
 void add_objective(cli::Command& command, ObjectiveArguments& a) {
-  command.add("Objective",
-              {cli::text("slo", "TERMS",
-                         "What must hold, as in 'p99<=50ms && error_rate<=1%'; the first statistic in it is what "
-                         "latency makes small.",
-                         a.slo),
-               cli::text("objective", "WHAT",
-                         "What is made small: latency; min-resource, the CPU time a request; or a weighted sum, as in "
-                         "weighted:w_l=1,w_v=2,w_r=0.5,w_c=0.",
-                         a.objective)
-                   .shown_default("latency")
-                   .suggest({"latency", "min-resource", "weighted:w_l=1,w_v=1,w_r=1"})});
+  command.add(
+      "Objective",
+      {cli::text("slo", "TERMS",
+                 "What must hold, as in 'p99<=50ms && error_rate<=1%'; the first statistic in it is what "
+                 "latency makes small.",
+                 a.slo),
+       cli::text(
+           "objective", "WHAT",
+           "What is made small: latency; min-resource, the CPU time a request; or a weighted sum, as in "
+           "weighted:w_l=1,w_v=2,w_r=0.5,w_c=0.",
+           a.objective)
+           .shown_default("latency")
+           .suggest({"latency", "min-resource", "weighted:w_l=1,w_v=1,w_r=1"})});
 }
 
 void add_state(cli::Command& command, StateArguments& a) {
-  command.add("Journal",
-              {cli::text("state", "FILE", "The journal: decisions, trials and events, on disk before they are acted on.",
-                         a.file)
-                   .file(),
-               cli::flag("state-reset", "Begin a new journal; the old one is kept as FILE.old.", a.reset)});
+  command.add(
+      "Journal",
+      {cli::text("state", "FILE",
+                 "The journal: decisions, trials and events, on disk before they are acted on.", a.file)
+           .file(),
+       cli::flag("state-reset", "Begin a new journal; the old one is kept as FILE.old.", a.reset)});
 }
 
 void add_tuner(cli::Command& command, tune::TunerOptions& o) {
@@ -266,8 +277,8 @@ void add_tuner(cli::Command& command, tune::TunerOptions& o) {
        cli::text("estimators", "WHICH", "rrl-a: alt (both in turn), gp or forest.", o.estimators)
            .shown_default(o.estimators)
            .one_of({"alt", "gp", "forest"}),
-       cli::text("wide", "WHEN", "rrl-a: trials that look outside the region: forest, never, every:N, stale:N.",
-                 o.wide)
+       cli::text("wide", "WHEN",
+                 "rrl-a: trials that look outside the region: forest, never, every:N, stale:N.", o.wide)
            .shown_default(o.wide)
            .suggest({"forest", "never", "every:3", "stale:4"}),
        cli::text("region", "HOW", "rrl-a: adaptive, fixed or none.", o.region)
@@ -276,11 +287,12 @@ void add_tuner(cli::Command& command, tune::TunerOptions& o) {
        cli::value_option("repeats", "N", "rrl-a: tries of a configuration while it explores.", o.repeats,
                          cli::above_zero(parse_count))
            .shown_default("2"),
-       cli::value_option("finalists", "N", "rrl-a: configurations that are measured again at the end.", o.finalists,
-                         cli::above_zero(parse_count))
+       cli::value_option("finalists", "N", "rrl-a: configurations that are measured again at the end.",
+                         o.finalists, cli::above_zero(parse_count))
            .shown_default("5"),
        cli::flag("safe", "rrl-a: only configurations that are expected to keep the objective.", o.safe),
-       cli::value_option("kappa", "K", "rrl-a: how sure of it, in standard deviations.", o.kappa, parse_double)
+       cli::value_option("kappa", "K", "rrl-a: how sure of it, in standard deviations.", o.kappa,
+                         parse_double)
            .shown_default("1"),
        cli::value_option("radius", "R", "rrl, rrl-region: of the region, in its metric.", o.radius,
                          cli::above_zero(parse_double))
@@ -294,7 +306,9 @@ void add_tuner(cli::Command& command, tune::TunerOptions& o) {
                  o.observed_correction)});
 }
 
-tune::Objective make_objective(const ObjectiveArguments& a) { return tune::Objective::parse(a.objective, a.slo); }
+tune::Objective make_objective(const ObjectiveArguments& a) {
+  return tune::Objective::parse(a.objective, a.slo);
+}
 
 tune::TurnOptions turn_options(const WindowArguments& window) {
   tune::TurnOptions options;
@@ -306,7 +320,8 @@ tune::TurnOptions turn_options(const WindowArguments& window) {
 
 Target make_target(const TargetArguments& a, cli::Context& context, const Clock& clock) {
   if (a.space.empty() && a.endpoint.empty())
-    throw usage_error("--space or --endpoint is missing; which endpoint? mlq-tune init writes a file to begin with");
+    throw usage_error(
+        "--space or --endpoint is missing; which endpoint? mlq-tune init writes a file to begin with");
   const Files files = read_files(a);
   if (a.endpoint.starts_with(kMlq)) return mlq_target(a, files, context, clock);
   Target target;
@@ -332,19 +347,22 @@ Target make_target(const TargetArguments& a, cli::Context& context, const Clock&
   return target;
 }
 
-void add_source(Target& target, const LoadArguments& load, const tune::Objective& objective, cli::Context& context,
-                const Clock& clock, records::Run& run) {
+void add_source(Target& target, const LoadArguments& load, const tune::Objective& objective,
+                cli::Context& context, const Clock& clock, records::Run& run) {
   if (load.trace.empty()) {
     if (target.measure.empty())
-      throw usage_error("--trace is missing, and the endpoint file has no \"measure\"; what is to be measured?");
-    target.endpoint.source = tune::make_measure_source(target.measure, target.file + ": measure", objective, clock,
-                                                       reveal, context.stop());
+      throw usage_error(
+          "--trace is missing, and the endpoint file has no \"measure\"; what is to be measured?");
+    target.endpoint.source = tune::make_measure_source(target.measure, target.file + ": measure", objective,
+                                                       clock, reveal, context.stop());
     return;
   }
   if (!load.url && target.load_url.empty())
     throw usage_error("--url is missing; where are the requests to go?");
-  tune::ReplaySetup setup = load_setup(load, load.url ? *load.url : http::parse_url(target.load_url), context);
-  if (!target.endpoint.actuator->gen_header().empty()) setup.gen_header = target.endpoint.actuator->gen_header();
+  tune::ReplaySetup setup =
+      load_setup(load, load.url ? *load.url : http::parse_url(target.load_url), context);
+  if (!target.endpoint.actuator->gen_header().empty())
+    setup.gen_header = target.endpoint.actuator->gen_header();
   tune::Actuator* actuator = target.endpoint.actuator.get();
   setup.load.server_use = [actuator] { return tune::server_use(actuator->server_pid()); };
   records::ReaderOptions reading;
@@ -390,11 +408,12 @@ std::unique_ptr<tune::Journal> open_journal(const StateArguments& a, const std::
   options.space_xxh3 = space.xxh3();
   options.reset = a.reset;
   options.now_unix_ns = unix_now_ns();
-  return std::make_unique<tune::Journal>(options, [&context](const std::string& message) { context.warn(message); });
+  return std::make_unique<tune::Journal>(options,
+                                         [&context](const std::string& message) { context.warn(message); });
 }
 
-records::Run tune_run(cli::Context& context, const tune::Endpoint& endpoint, const ObjectiveArguments& objective,
-                      const std::string& fingerprint) {
+records::Run tune_run(cli::Context& context, const tune::Endpoint& endpoint,
+                      const ObjectiveArguments& objective, const std::string& fingerprint) {
   records::Run run = cli::run_record(context);
   run.argv = cli::redact(std::move(run.argv));
   run.endpoint = endpoint.name;

@@ -67,15 +67,15 @@ tune::TurnOptions turn_options(const WindowArguments& window);
 // The endpoint without a source of windows.
 struct Target {
   tune::Endpoint endpoint;
-  std::string measure;  // of the file: JSON object, or empty
+  std::string measure;   // of the file: JSON object, or empty
   std::string load_url;  // of the file, or empty
   bool unverified = false;
-  std::string file;     // where these came from, for messages
+  std::string file;  // where these came from, for messages
 };
 Target make_target(const TargetArguments& a, cli::Context& context, const Clock& clock);
 
-// Gives the endpoint its source: the load of our own where a trace is given, else what the file's `measure` says.
-// A usage Error if there is neither. The reader of the trace's runs is what `run.inputs` gets.
+// Gives the endpoint its source: the load of our own where a trace is given, else what the file's `measure`
+// says. A usage Error if there is neither. The reader of the trace's runs is what `run.inputs` gets.
 void add_source(Target& target, const LoadArguments& load, const tune::Objective& objective,
                 cli::Context& context, const Clock& clock, records::Run& run);
 
@@ -86,11 +86,11 @@ std::shared_ptr<const tune::Space> make_space(const TargetArguments& a, cli::Con
 std::unique_ptr<tune::Journal> open_journal(const StateArguments& a, const std::string& command,
                                             const tune::Space& space, cli::Context& context);
 // The run record with what all commands that touch an endpoint say.
-records::Run tune_run(cli::Context& context, const tune::Endpoint& endpoint, const ObjectiveArguments& objective,
-                      const std::string& fingerprint);
+records::Run tune_run(cli::Context& context, const tune::Endpoint& endpoint,
+                      const ObjectiveArguments& objective, const std::string& fingerprint);
 
-// The configuration that a search without an endpoint begins with: the file's start, else the middle of the grid.
+// The configuration that a search without an endpoint begins with: the file's start, else the middle of the
+// grid.
 tune::PointId start_point(const TargetArguments& a, const tune::Space& space, cli::Context& context);
-
 
 }  // namespace mlq::tools

@@ -84,7 +84,8 @@ ExitKind tell(TellArguments& a, Context& context) {
   for (auto& [result, where] : results) {
     if (!result.i && !result.config) {
       const auto pending = search.pending();
-      if (!pending) throw input_error("{}: nothing was asked for, and the result names no configuration", where);
+      if (!pending)
+        throw input_error("{}: nothing was asked for, and the result names no configuration", where);
       result.i = pending->i;
     }
     if (search.tell(result, where)) {
@@ -109,10 +110,13 @@ cli::Command tell_command() {
   command.name = "tell";
   command.summary = "One result in: the other half of ask.";
   command.description =
-      "Takes tell records, or the summary of a run of mlq-replay, from a file or standard input; or a single figure "
-      "from the command line. A result without a number is of the configuration that was asked for last. The same "
+      "Takes tell records, or the summary of a run of mlq-replay, from a file or standard input; or a single "
+      "figure "
+      "from the command line. A result without a number is of the configuration that was asked for last. The "
+      "same "
       "result told twice counts once; another one for the same trial is an error.";
-  command.shared = {Shared::output, Shared::seed, Shared::strict, Shared::no_provenance, Shared::allow_truncated};
+  command.shared = {Shared::output, Shared::seed, Shared::strict, Shared::no_provenance,
+                    Shared::allow_truncated};
   command.positionals = {cli::file_positional("FILE", cli::Positional::Arity::optional,
                                               "Where the results are; - is standard input.", a.file)};
   add_target(command, a.target);
@@ -128,10 +132,12 @@ cli::Command tell_command() {
   add_state(command, a.state);
   command.examples = {
       {"mlq-tune tell --space space.json --state tune.state --latency 12ms", "a single figure"},
-      {"mlq-replay run --url http://127.0.0.1:8000/ trace.jsonl --results none | mlq-tune tell --space space.json "
+      {"mlq-replay run --url http://127.0.0.1:8000/ trace.jsonl --results none | mlq-tune tell --space "
+       "space.json "
        "--state tune.state --slo 'p99<=50ms'",
        "what mlq-replay measured"},
-      {"mlq-tune tell --space space.json --state tune.state --i 3 --failed", "the server would not start with it"},
+      {"mlq-tune tell --space space.json --state tune.state --i 3 --failed",
+       "the server would not start with it"},
   };
   command.run = [arguments](Context& context) { return tell(*arguments, context); };
   return command;

@@ -33,6 +33,13 @@ struct Applied {
   std::optional<int64_t> cpu_ns;  // CPU time of the server so far, if it says (pipe)
 };
 
+// What an endpoint file says of the time after a change.
+struct ActuatorFacts {
+  std::optional<int64_t> settle_ns;  // sent but not counted after a change; none: not said
+  uint64_t warmup_requests = 0;      // to be sent by the caller after a change, before it settles
+  bool unverified = false;           // "verify":"none": the user does without a proof
+};
+
 // Owned and called by one thread. No call throws for what the endpoint does: that is in Applied.
 class Actuator {
  public:
@@ -51,25 +58,49 @@ class Actuator {
   virtual int server_pid() const { return 0; }
   // False if nothing can be read back, so that `verified` is none.
   virtual bool can_verify() const = 0;
+  virtual ActuatorFacts facts() const { return {}; }
   // Header of answers that names the generation (x-mlq-gen); empty: none.
   virtual std::string gen_header() const { return {}; }
-  // Called when the search is over: `exec` leaves the server running, or stops it if `stop_servers`.
+  // Called when the search is over: `exec` leaves the server running, or stops it if `stop_servers`. Without
+  // it (a crash, an exception) a server is left running, and the next start takes it over.
   virtual void finish() {}
 };
 
-// From the `actuator` object of an endpoint file (its JSON text; `where` begins messages). Secrets are
-// revealed by `reveal`, which gets "@env:NAME" and "@file:PATH". An input Error for what is wrong in it, with
-// the nearest known name of an unknown key.
+// `reveal` gets "@env:NAME" and "@file:PATH" and gives the secret; null: there are none.
 struct ActuatorContext {
-  std::string where;
+  std::string where;  // begins messages, as in "digits.json: actuator"
   std::function<std::string(const std::string&)> reveal;
   const Clock* clock = nullptr;
-  const Space* space = nullptr;
+  const Space* space = nullptr;  // null: templates may name any knob
+  // Where `exec` keeps which server it has started, so that it is found again after a crash: the key
+  // `pid_file`, else this; empty: it is not kept.
+  std::string pid_file;
+  // mlq: headers of every request, as "Name: value"; may have secrets.
+  std::vector<std::string> headers;
 };
+
+// From the `actuator` object of an endpoint file (its JSON text). An input Error for what is wrong in it,
+// with the nearest known name of an unknown key. Nothing is asked or started yet. Order of an apply: the
+// steps of its type, `ready`, `verify`.
 std::unique_ptr<Actuator> make_actuator(std::string_view json, const ActuatorContext& context);
 
-// mlq:URL: PATCH /admin/v1/models/M/knobs with If-Match.
-std::unique_ptr<Actuator> make_mlq_actuator(const std::string& admin_url, const std::string& model,
-                                            const ActuatorContext& context);
+// A model behind the admin interface of mlq-serve, mlq-model or `simulate --listen`.
+struct MlqEndpoint {
+  std::string admin_url;  // without a path
+  std::string model;      // empty: the only one
+};
+// URL or URL#MODEL, as behind `mlq:`. A usage Error if it is none.
+MlqEndpoint parse_mlq_endpoint(std::string_view text);
+struct MlqSchema {
+  std::string model;
+  std::string text;  // for space_from_schema
+};
+// Waits up to 10 s for each answer. An environment Error if the endpoint is out of reach; an input Error,
+// which lists the models, if it has not the named one, or none was named and it has several.
+MlqSchema fetch_mlq_schema(const MlqEndpoint& endpoint, const ActuatorContext& context, const StopFlag& stop);
+
+// PATCH /admin/v1/models/M/knobs with If-Match; `endpoint.model` must be named. Sees the changes of others
+// since its last read() or apply().
+std::unique_ptr<Actuator> make_mlq_actuator(const MlqEndpoint& endpoint, const ActuatorContext& context);
 
 }  // namespace mlq::tune

@@ -118,7 +118,7 @@ class Search {
     level.name = trial.level;
     level.rate_per_s = trial.rate_per_s.value_or(0);
     const LevelId id = history_.level(level);
-    if (trial.phase == "confirm") return;
+    if (trial.phase == "confirm" || trial.aborted == "signal") return;
     if (trial.phase == "baseline") {
       noise_.add(trial);
       return;
@@ -501,8 +501,8 @@ bool is_search(const JournalRun& run) { return run.run.budget.has_value(); }
 // How much less the windows of another machine, server or search say.
 constexpr double kElsewhere = 2;
 
-void add_prior_run(SearchMemory& memory, const JournalRun& run, const Space& space, const Objective& objective,
-                   double variance) {
+void add_prior_run(SearchMemory& memory, const JournalRun& run, const Space& space,
+                   const Objective& objective, double variance) {
   for (const records::Trial& trial : run.trials) {
     if (trial.phase == "baseline") continue;
     std::optional<Observation> row = observation_of(trial, space, objective);

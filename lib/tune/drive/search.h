@@ -58,8 +58,8 @@ struct SearchMemory {
 SearchMemory recall(const JournalContents& journal, const Space& space, const Objective& objective,
                     const std::string& host, const std::string& fingerprint);
 
-// Adds what a journal of another search knows, with doubled variance; trials whose configuration is no point of the
-// space are passed over.
+// Adds what a journal of another search knows, with doubled variance; trials whose configuration is no point
+// of the space are passed over.
 void add_prior(SearchMemory& memory, const JournalContents& journal, const Space& space,
                const Objective& objective);
 

@@ -161,6 +161,9 @@ Journal::Journal(const JournalOptions& options, const std::function<void(const s
       throw environment_error("{}: cannot keep it as {}.old: {}", path_, path_, system_error());
     file_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (file_ < 0) throw environment_error("{}: {}", path_, system_error());
+    struct stat kind {};
+    if (::fstat(file_, &kind) == 0 && !S_ISREG(kind.st_mode))
+      throw environment_error("{}: it is no regular file; a journal must be one", path_);
     repair(notice);
     for (const JournalRun& run : before_.runs) {
       if (run.run.space_xxh3 && *run.run.space_xxh3 != options.space_xxh3) {

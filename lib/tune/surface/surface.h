@@ -65,9 +65,10 @@ class Surface {
 
 // A preset by its name, else a file of `surface` records: one Surface for each name in it, in the order of
 // their first rows. Errors: those of reading; input if a file holds no surface, or rows of one surface differ
-// in their knobs.
+// in their knobs. `runs`, if not null, gets the file's run records, JSON texts with commas between.
 std::vector<std::shared_ptr<const Surface>> open_surfaces(const std::string& preset_or_file,
-                                                          const SurfaceOptions& options);
+                                                          const SurfaceOptions& options,
+                                                          std::string* runs = nullptr);
 
 // The two kinds.
 std::shared_ptr<const Surface> make_preset_surface(const std::string& name, const SurfaceOptions& options);

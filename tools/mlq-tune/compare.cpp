@@ -1,0 +1,196 @@
+// mlq-tune compare: tuners x surfaces x seeds.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "lib/base/clock.h"
+#include "lib/base/units.h"
+#include "lib/cli/provenance.h"
+#include "lib/cli/table.h"
+#include "lib/records/tune_schema.h"
+#include "lib/tune/compare/contestant.h"
+#include "tools/mlq-tune/commands.h"
+#include "tools/mlq-tune/surfaces.h"
+
+namespace mlq::tools {
+namespace {
+
+using cli::Context;
+using cli::Shared;
+
+struct CompareArguments {
+  SurfaceArguments surfaces;
+  VirtualArguments run;
+  std::vector<tune::Contestant> tuners;
+  std::vector<tune::Contestant> external;
+  std::vector<std::string> assertions;
+  uint64_t seeds = 30;
+};
+
+std::string with_interval(const std::optional<double>& value, const std::optional<double>& lo,
+                          const std::optional<double>& hi) {
+  if (!value && !lo) return "-";
+  const auto text = [](const std::optional<double>& v) { return v ? cli::rounded(*v) : std::string("never"); };
+  return fmt::format("{} ({} to {})", text(value), text(lo), text(hi));
+}
+
+std::optional<double> percent(const std::optional<double>& share) {
+  if (!share) return share;
+  return *share * 100;
+}
+
+void print(Context& context, const std::vector<records::Score>& summaries) {
+  cli::Table table({{"tuner", cli::Align::left},
+                    {"surface", cli::Align::left},
+                    {"trials to 5%"},
+                    {"unreached %"},
+                    {"recommended"},
+                    {"online"}});
+  for (const records::Score& s : summaries) {
+    table.add({s.tuner, s.surface, with_interval(s.trials_to_5pct, s.trials_to_5pct_lo, s.trials_to_5pct_hi),
+               with_interval(percent(s.unreached_share), percent(s.unreached_share_lo), percent(s.unreached_share_hi)),
+               with_interval(s.rec_ratio, s.rec_ratio_lo, s.rec_ratio_hi),
+               with_interval(s.online_ratio, s.online_ratio_lo, s.online_ratio_hi)});
+  }
+  context.print(table.text());
+}
+
+// True if all hold.
+bool judge(Context& context, const std::vector<tune::Assertion>& assertions, const tune::Bootstrap& bootstrap,
+           uint64_t trials) {
+  bool all = true;
+  for (const tune::Assertion& assertion : assertions) {
+    const tune::Assertion::Verdict verdict = assertion.judge(bootstrap, trials);
+    const std::string text =
+        fmt::format("{}: {}; it is {}, from {} to {} at 95 %", assertion.text(), verdict.holds ? "holds" : "fails",
+                    cli::rounded(verdict.value), cli::rounded(verdict.lo), cli::rounded(verdict.hi));
+    if (verdict.holds)
+      context.note(text);
+    else
+      context.warn(text);
+    all = all && verdict.holds;
+  }
+  return all;
+}
+
+ExitKind compare(CompareArguments& a, Context& context) {
+  const SteadyClock clock;
+  records::Run record = cli::run_record(context);
+  tune::CompareOptions options;
+  options.tuners = a.tuners.empty() ? tune::parse_contestants("rrl-a,random") : a.tuners;
+  options.tuners.insert(options.tuners.end(), a.external.begin(), a.external.end());
+  std::vector<std::string> names;
+  for (const tune::Contestant& tuner : options.tuners) {
+    if (std::find(names.begin(), names.end(), tuner.name) != names.end())
+      throw usage_error("tuner {} is named twice", tuner.name);
+    names.push_back(tuner.name);
+  }
+  std::vector<tune::Assertion> assertions;
+  for (const std::string& text : a.assertions) assertions.push_back(tune::Assertion::parse(text, names));
+  options.run = virtual_options(a.run, context, clock);
+  options.surfaces = open_surfaces(a.surfaces, context, record);
+  options.seeds = a.seeds;
+  options.threads = context.threads();
+  for (const tune::Contestant& tuner : options.tuners)
+    if (tuner.command.empty())
+      tune::make_contestant(tuner, *options.surfaces.front(), options.run, context.stop(), 0);  // it is known
+  record.seed = options.run.seed;
+  record.objective = options.run.objective.name();
+  if (!options.run.objective.slo().empty()) record.slo = options.run.objective.slo();
+  record.budget = options.run.trials;
+  record.virtual_clock = true;
+
+  records::Writer writer = cli::open_writer(context);
+  writer.run(record);
+  size_t told = 0;
+  const size_t cells = options.tuners.size() * options.surfaces.size() * options.seeds;
+  const tune::Comparison comparison =
+      tune::compare(options, context.stop(), [&](const tune::Comparison& so_far, const tune::Cell& cell) {
+        if (!cell.failure.empty())
+          context.warn(fmt::format("{} on {}, seed {}: {}", so_far.tuners[cell.tuner],
+                                   so_far.surfaces[cell.surface], cell.seed, cell.failure));
+        writer.write(tune::cell_record(so_far, cell));
+        ++told;
+        context.progress([&] { return fmt::format("{} of {} runs", told, cells); });
+      });
+  records::End end;
+  if (comparison.cells.size() < cells) {
+    end.interrupted = true;
+    writer.end(end);
+    return ExitKind::done;
+  }
+  const tune::Bootstrap bootstrap(comparison, options.run.seed);
+  std::vector<records::Score> summaries;
+  for (size_t tuner = 0; tuner < comparison.tuners.size(); ++tuner) {
+    for (size_t surface = 0; surface < comparison.surfaces.size(); ++surface)
+      summaries.push_back(bootstrap.summary(tuner, surface));
+    if (comparison.surfaces.size() > 1) summaries.push_back(bootstrap.summary(tuner, tune::Bootstrap::kAll));
+  }
+  for (const records::Score& summary : summaries) writer.write(summary);
+  writer.end(end);
+  if (context.wants_summary()) print(context, summaries);
+  return judge(context, assertions, bootstrap, options.run.trials) ? ExitKind::done : ExitKind::answer_no;
+}
+
+}  // namespace
+
+cli::Command compare_command() {
+  const auto arguments = std::make_shared<CompareArguments>();
+  CompareArguments& a = *arguments;
+  cli::Command command;
+  command.name = "compare";
+  command.summary = "Tuners against one another, on surfaces, over many seeds, with intervals.";
+  command.description =
+      "Writes a score record for each tuner, surface and seed, then one a tuner and surface, and one a tuner over "
+      "all surfaces (surface *), with 95 % intervals by the bootstrap: 2,000 resamples of the seeds, the same for "
+      "all tuners, within each surface. trials_to_5pct is the median of Kaplan and Meier, in which a run that "
+      "never came within 5 % counts as longer than --trials; it is missing where half of the runs did not.\n\n"
+      "All tuners meet the same start configuration, budget and noise: the same configuration tried as often gives "
+      "the same window. --external runs a tuner in another program, a process for each run; one that dies, or does "
+      "not answer within 60 s, fails that run, and its score has a note instead.\n\n"
+      "--assert holds if the whole interval does: ratio(a,b) >= 2 says that b needs at least twice the trials of a; "
+      "trials(a), unreached(a), rec(a), online(a), alone or as a quotient, are compared in the same way. A median "
+      "that was not reached counts as the budget at least. Exit status 1: one of them fails.";
+  command.shared = {Shared::output, Shared::threads, Shared::seed, Shared::strict, Shared::no_provenance,
+                    Shared::allow_truncated};
+  add_surfaces(command, a.surfaces);
+  cli::Option tuners;
+  tuners.name = "tuner";
+  tuners.value = "NAME,..";
+  tuners.help = "Tuners, each with settings if need be, as in rrl-a/estimators=gp/region=none.";
+  tuners.default_text = "rrl-a,random";
+  tuners.repeat = true;
+  tuners.closed = false;
+  for (const tune::TunerInfo& info : tune::tuner_infos())
+    tuners.choices.emplace_back(std::string(info.name), std::string(info.text));
+  tuners.set = [&a](std::string_view text) {
+    for (tune::Contestant& tuner : tune::parse_contestants(text)) a.tuners.push_back(std::move(tuner));
+  };
+  command.add("Tuners",
+              {std::move(tuners),
+               cli::value_option("external", "[NAME=]CMD",
+                                 "A tuner in another program, spoken to over its standard input and output.",
+                                 a.external, tune::parse_external)});
+  add_virtual(command, a.run);
+  command.add("Comparison",
+              {cli::value_option("seeds", "N", "Runs of each tuner on each surface; the first has --seed.", a.seeds,
+                                 cli::above_zero(parse_count))
+                   .shown_default("30"),
+               cli::text("assert", "EXPR", "Exit status 1 unless it holds, as in 'ratio(rrl-a,tpe) >= 2'.",
+                         a.assertions)});
+  command.examples = {
+      {"mlq-tune compare --surface pool-batch@400 --tuner rrl-a,random --seeds 5 --truth-requests 4000 --summary",
+       "is the default better than luck?"},
+      {"mlq-tune compare --surface surface.jsonl --noise 8% --tuner rrl-region,noregion --assert "
+       "'ratio(rrl-region,noregion) >= 2'",
+       "on a surface of your own, as a test"},
+      {"mlq-tune compare --surface pool-batch@400 --tuner tpe --external 'stdio=mlq-tune ask --stdio --tuner tpe' "
+       "--seeds 2 --truth-requests 4000",
+       "a tuner in another program"},
+  };
+  command.run = [arguments](Context& context) { return compare(*arguments, context); };
+  return command;
+}
+
+}  // namespace mlq::tools
