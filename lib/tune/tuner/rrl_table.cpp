@@ -189,16 +189,6 @@ double TableTuner::corrected(const History& history, const Observation& row, dou
   return fmath::exp((n * known->mean_y + tau * fmath::log(estimate)) / (n + tau));
 }
 
-std::optional<PointId> TableTuner::recommend(const History& history, LevelId level) {
-  const BoltzmannTable* table = table_of(history, level);
-  std::optional<PointId> best;
-  for (const PointSummary& s : history.tried(level)) {
-    if (table == nullptr || s.n == 0 || !s.feasible) continue;
-    if (!best || table->value(space_.rank(s.point)) < table->value(space_.rank(*best))) best = s.point;
-  }
-  return best ? best : history.best_mean(level);
-}
-
 std::optional<Tuner::Prediction> TableTuner::predict(const History& history, LevelId level, PointId point) {
   const BoltzmannTable* table = table_of(history, level);
   if (table == nullptr) return std::nullopt;
