@@ -53,7 +53,8 @@ double simulated_mean_ms(const ServerModel& model, const std::vector<double>& no
 
 TEST(Simulator, ExponentialServiceTakesTheTimeOfMm1) {
   const double rho = 0.6;  // mean = S / (1 - rho); 2% is 5 standard errors of a run as long
-  EXPECT_NEAR(simulated_mean_ms(plain(rho), exponentials(kRequests)), rho / (1 - rho), 0.02 * rho / (1 - rho));
+  EXPECT_NEAR(simulated_mean_ms(plain(rho), exponentials(kRequests)), rho / (1 - rho),
+              0.02 * rho / (1 - rho));
 }
 
 TEST(Simulator, FixedServiceTakesTheTimeOfMd1) {
@@ -256,20 +257,18 @@ TEST_P(PresetTable, IsWhatWasFoundBefore) {
   EXPECT_LT(worst / best, GetParam().worst_over_best * 2.5);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, PresetTable,
-                         testing::Values(Known{"pool-batch@150", 5.4, 17, 4e3},
-                                         Known{"pool-batch@400", 6.2, 0.8, 6e3},
-                                         Known{"pool-batch@700", 8.8, 0.7, 4e3},
-                                         Known{"pool-delay@150", 6.7, 14, 50},
-                                         Known{"pool-delay@400", 7.4, 1.6, 2e3},
-                                         Known{"pool-delay@700", 9.8, 1.0, 2e3},
-                                         Known{"rrl-cpu@70ms", 39, 1.2, 2e6},
-                                         Known{"rrl-cpu@12ms", 8.0, 0.5, 2e6}),
-                         [](const auto& info) {
-                           std::string name = info.param.name;
-                           std::replace_if(name.begin(), name.end(), [](char c) { return !isalnum(c); }, '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    All, PresetTable,
+    testing::Values(Known{"pool-batch@150", 5.4, 17, 4e3}, Known{"pool-batch@400", 6.2, 0.8, 6e3},
+                    Known{"pool-batch@700", 8.8, 0.7, 4e3}, Known{"pool-delay@150", 6.7, 14, 50},
+                    Known{"pool-delay@400", 7.4, 1.6, 2e3}, Known{"pool-delay@700", 9.8, 1.0, 2e3},
+                    Known{"rrl-cpu@70ms", 39, 1.2, 2e6}, Known{"rrl-cpu@12ms", 8.0, 0.5, 2e6}),
+    [](const auto& info) {
+      std::string name = info.param.name;
+      std::replace_if(
+          name.begin(), name.end(), [](char c) { return !isalnum(c); }, '_');
+      return name;
+    });
 
 }  // namespace
 }  // namespace mlq::tune

@@ -32,7 +32,7 @@ void print(Context& context, const tune::History& history, tune::Tuner& tuner, t
   if (!best) return;
   const tune::Space& space = history.space();
   std::string text =
-      fmt::format("level {}: {}\n", history.levels()[level].name, config_json(space.config(*best)));
+      fmt::format("level {}: {}\n", history.levels()[level].name, tune::config_json(space.config(*best)));
   const size_t changes = space.changes(*best, history.start());
   text += fmt::format("{} from the start configuration\n", format_count(changes, "change"));
   context.print(text);

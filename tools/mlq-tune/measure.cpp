@@ -41,7 +41,7 @@ tune::PointId point_of(const std::string& json, std::string_view option, const t
     knob->second = value;
   }
   const auto point = space.find(config);
-  if (!point) throw usage_error("{}: {} is no valid point of the space", option, config_json(config));
+  if (!point) throw usage_error("{}: {} is no valid point of the space", option, tune::config_json(config));
   return *point;
 }
 

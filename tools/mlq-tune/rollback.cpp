@@ -49,8 +49,8 @@ ExitKind rollback(const RollbackArguments& a, Context& context) {
   const tune::Config config = wanted(a, journal->before());
   records::Decision decision;
   decision.i = journal->before().next_i;
-  decision.config = records::RawJson{config_json(config)};
-  decision.config_id = config_id(config);
+  decision.config = records::RawJson{tune::config_json(config)};
+  decision.config_id = tune::config_id(config);
   decision.reason = "rollback --to " + a.to;
   records::Writer writer = cli::open_writer(context);
   tune::Emitter emitter(writer, a.dry_run ? nullptr : journal.get());
@@ -84,7 +84,7 @@ ExitKind rollback(const RollbackArguments& a, Context& context) {
     if (!done) context.warn(applied.note);
   }
   emitter.end({});
-  if (done && context.wants_summary()) context.print(fmt::format("{} is set\n", config_json(config)));
+  if (done && context.wants_summary()) context.print(fmt::format("{} is set\n", tune::config_json(config)));
   return done ? ExitKind::done : ExitKind::answer_no;
 }
 

@@ -341,6 +341,7 @@ Target make_target(const TargetArguments& a, cli::Context& context, const Clock&
   target.endpoint.actuator = tune::make_actuator(file.actuator, actuator);
   const tune::ActuatorFacts facts = target.endpoint.actuator->facts();
   target.endpoint.settle_ns = facts.settle_ns.value_or(0);
+  target.endpoint.warmup_requests = facts.warmup_requests;
   target.unverified = facts.unverified;
   target.measure = file.measure;
   target.load_url = load_url(file, files.endpoint_path);
@@ -364,7 +365,10 @@ void add_source(Target& target, const LoadArguments& load, const tune::Objective
   if (!target.endpoint.actuator->gen_header().empty())
     setup.gen_header = target.endpoint.actuator->gen_header();
   tune::Actuator* actuator = target.endpoint.actuator.get();
-  setup.load.server_use = [actuator] { return tune::server_use(actuator->server_pid()); };
+  setup.load.server_use = [actuator]() -> std::optional<tune::ServerUse> {
+    const int pid = actuator->server_pid();
+    return pid > 0 ? tune::process_tree_use(pid) : std::nullopt;
+  };
   records::ReaderOptions reading;
   reading.strict = context.shared().strict;
   reading.allow_truncated = context.shared().allow_truncated;

@@ -39,7 +39,7 @@ struct Knob {
 };
 
 struct KnobConstraint {
-  std::string text;  // as in "instances * intra_threads <= 2 * cores"
+  std::string text;  // over the knobs alone: "instances * intra_threads <= 16"
   std::function<bool(const std::vector<KnobValue>&)> holds;
 };
 

@@ -1,5 +1,7 @@
 #include "lib/serve/model/serve_knobs.h"
 
+#include <fmt/format.h>
+
 namespace mlq::serve::model {
 namespace {
 
@@ -84,9 +86,10 @@ KnobTable<ServeKnobs> serve_knob_table(Backend backend, unsigned cores) {
   t.add(&K::queue_rows,
         fixed(in(KnobUnit::rows,
                  log_int_knob("queue_rows", 1, 1 << 20, "Rows that may wait; what is over gets 503."))));
-  t.require("instances * intra_threads <= 2 * cores", [cores](const K& knobs) {
-    return uint64_t{knobs.instances} * knobs.intra_threads <= 2 * uint64_t{cores};
-  });
+  // As a number: whoever reads the schema may stand on another machine.
+  const uint64_t most = 2 * uint64_t{cores};
+  t.require(fmt::format("instances * intra_threads <= {}", most),
+            [most](const K& knobs) { return uint64_t{knobs.instances} * knobs.intra_threads <= most; });
   if (backend == Backend::sleep) {
     add_sleep(t);
     add_faults(t);

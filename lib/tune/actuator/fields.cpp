@@ -1,42 +1,11 @@
 #include "lib/tune/actuator/fields.h"
 
 #include <algorithm>
-#include <numeric>
 
+#include "lib/base/nearest.h"
 #include "lib/base/units.h"
 
 namespace mlq::tune {
-namespace {
-
-// Levenshtein's distance, a row at a time.
-size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
-
-}  // namespace
-
-std::string_view nearest_word(std::string_view given, std::span<const std::string> known) {
-  if (given.size() > 64) return {};
-  std::string_view best;
-  size_t least = std::max<size_t>(2, given.size() / 3) + 1;
-  for (const std::string& word : known)
-    if (const size_t d = edit_distance(given, word); d < least) {
-      least = d;
-      best = word;
-    }
-  return best;
-}
-
 Fields::Fields(const Json& object, std::string where) : object_(object), where_(std::move(where)) {
   if (object.as<Json::Object>() == nullptr) throw input_error("{}: an object is wanted", where_);
 }
@@ -111,7 +80,7 @@ std::optional<std::vector<std::string>> Fields::texts(std::string_view name) {
 void Fields::end() const {
   for (const auto& [name, value] : *object_.as<Json::Object>()) {
     if (std::ranges::find(known_, name) != known_.end()) continue;
-    const std::string_view near = nearest_word(name, known_);
+    const std::string near = nearest(name, known_);
     if (near.empty()) throw input_error("{}: there is no \"{}\" here", where_, name);
     throw input_error("{}: there is no \"{}\" here; did you mean \"{}\"?", where_, name, near);
   }

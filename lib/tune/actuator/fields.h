@@ -1,9 +1,7 @@
 // The members of an object that a user wrote, read one by one, so that none is passed over in silence.
 #pragma once
 
-#include <initializer_list>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,9 +10,6 @@
 #include "lib/tune/actuator/json.h"
 
 namespace mlq::tune {
-
-// The word of `known` that `given` most likely meant; empty if none is near.
-std::string_view nearest_word(std::string_view given, std::span<const std::string> known);
 
 // Refers to the object, which must outlive it. Every function that reads a member throws an input Error if it
 // is of another kind; messages begin with `where` and the member's name, as in "s.json: actuator.ready.url".

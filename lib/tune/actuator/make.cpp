@@ -1,6 +1,7 @@
 #include <array>
 
 #include "lib/base/error.h"
+#include "lib/base/nearest.h"
 #include "lib/tune/actuator/types.h"
 
 namespace mlq::tune {
@@ -32,9 +33,9 @@ std::unique_ptr<Actuator> make_actuator(std::string_view json, const ActuatorCon
     if (name == type) return make(fields, context);
     known.emplace_back(name);
   }
-  const std::string_view near = nearest_word(type, known);
+  const std::string near = nearest(type, known);
   throw input_error("{}: there is no type \"{}\" (http file exec env pipe){}", fields.where("type"), type,
-                    near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near));
+                    near.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", near));
 }
 
 }  // namespace mlq::tune

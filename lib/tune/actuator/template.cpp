@@ -4,7 +4,7 @@
 #include <array>
 
 #include "lib/base/error.h"
-#include "lib/tune/actuator/fields.h"
+#include "lib/base/nearest.h"
 
 namespace mlq::tune {
 namespace {
@@ -115,8 +115,8 @@ std::vector<std::string> knobs_and_documents(const Names& names) {
   return all;
 }
 
-std::string meant(std::string_view given, std::span<const std::string> known) {
-  const std::string_view near = nearest_word(given, known);
+std::string meant(std::string_view given, const std::vector<std::string>& known) {
+  const std::string near = nearest(std::string(given), known);
   return near.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", near);
 }
 

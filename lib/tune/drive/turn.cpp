@@ -228,6 +228,11 @@ TurnResult Turn::run(const TurnRequest& request) {
 void Turn::measure(const TurnRequest& request, const Applied& applied, TurnResult& result) {
   WindowPlan plan = options_.window;
   plan.settle_ns = std::max(options_.settle_ns, endpoint_.settle_ns);
+  if (const auto upcoming = endpoint_.source->upcoming(plan);
+      upcoming && upcoming->rate_per_s > 0 && endpoint_.warmup_requests > 0) {
+    const double seconds = static_cast<double>(endpoint_.warmup_requests) / upcoming->rate_per_s;
+    plan.settle_ns = std::max(plan.settle_ns, static_cast<int64_t>(seconds * 1e9));
+  }
   plan.gen = applied.gen;
   const WindowWatch watch = watch_ ? watch_(request) : WindowWatch{};
   result.window = endpoint_.source->measure(plan, watch, stop_);
