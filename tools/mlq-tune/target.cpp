@@ -137,7 +137,7 @@ tune::ReplaySetup load_setup(const LoadArguments& load, const http::Url& url, cl
   }
   setup.requests.api = load.api;
   setup.requests.target = url.target;
-  setup.requests.model = load.model;
+  if (!load.model.empty()) setup.requests.model = load.model;
   setup.requests.inputs = load.inputs;
   setup.requests.dims = load.dims;
   setup.requests.seed = context.shared().seed;
@@ -341,14 +341,16 @@ Target make_target(const TargetArguments& a, cli::Context& context, const Clock&
   target.endpoint.actuator = tune::make_actuator(file.actuator, actuator);
   const tune::ActuatorFacts facts = target.endpoint.actuator->facts();
   target.endpoint.settle_ns = facts.settle_ns.value_or(0);
+  target.endpoint.warmup_requests = facts.warmup_requests;
   target.unverified = facts.unverified;
   target.measure = file.measure;
   target.load_url = load_url(file, files.endpoint_path);
   return target;
 }
 
-void add_source(Target& target, const LoadArguments& load, const tune::Objective& objective,
-                cli::Context& context, const Clock& clock, records::Run& run) {
+void add_source(Target& target, const LoadArguments& load, tune::Objective& objective, cli::Context& context,
+                const Clock& clock, records::Run& run) {
+  objective.set_most_errors(target.endpoint.safety.error_rate);
   if (load.trace.empty()) {
     if (target.measure.empty())
       throw usage_error(
