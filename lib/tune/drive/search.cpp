@@ -70,6 +70,7 @@ class Search {
   void begin() {
     const std::optional<Config> live = endpoint_.actuator->read(stop_);
     if (live) endpoint_can_be_read_ = true;
+    if (live) turn_.set_idle(*live);
     start_ = memory_.start ? space_.nearest(*memory_.start) : start_of(endpoint_, live, notice_);
     history_.set_start(start_);
     turn_.set_good(start_);
