@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "lib/base/fmath.h"
 #include "lib/stats/anytime.h"
@@ -87,6 +88,11 @@ std::optional<std::string> AbortWatch::look(const Window& so_far) {
   if (hopeless(so_far)) return "hopeless";
   if (rules_.deadline_ns && so_far.window_ns >= *rules_.deadline_ns) return "deadline";
   return std::nullopt;
+}
+
+WindowWatch make_watch(const AbortRules& rules, const Objective& objective) {
+  auto watch = std::make_shared<AbortWatch>(rules, objective);
+  return {[watch](const Window& so_far) { return watch->look(so_far); }};
 }
 
 }  // namespace mlq::tune

@@ -52,4 +52,7 @@ class AbortWatch {
   int64_t rising_since_ns_ = 0;  //   where it began to rise
 };
 
+// A watch for one window that owns an AbortWatch.
+WindowWatch make_watch(const AbortRules& rules, const Objective& objective);
+
 }  // namespace mlq::tune
