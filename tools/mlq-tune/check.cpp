@@ -104,7 +104,7 @@ ExitKind check(CheckArguments& a, Context& context) {
     finish(context);
     return ExitKind::done;
   }
-  const tune::Objective objective = make_objective(a.objective);
+  tune::Objective objective = make_objective(a.objective);
   Target target = make_target(a.target, context, clock);
   tune::Endpoint& endpoint = target.endpoint;
   records::Run run = tune_run(context, endpoint, a.objective, endpoint.actuator->fingerprint());

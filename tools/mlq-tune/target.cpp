@@ -11,6 +11,7 @@
 #include "lib/jsonl/object.h"
 #include "lib/replay/template.h"
 #include "lib/tune/measure/machine.h"
+#include "lib/tune/measure/measure_source.h"
 #include "lib/tune/measure/replay_setup.h"
 #include "lib/tune/preset/preset.h"
 
@@ -137,7 +138,7 @@ tune::ReplaySetup load_setup(const LoadArguments& load, const http::Url& url, cl
   }
   setup.requests.api = load.api;
   setup.requests.target = url.target;
-  setup.requests.model = load.model;
+  if (!load.model.empty()) setup.requests.model = load.model;
   setup.requests.inputs = load.inputs;
   setup.requests.dims = load.dims;
   setup.requests.seed = context.shared().seed;
@@ -348,8 +349,9 @@ Target make_target(const TargetArguments& a, cli::Context& context, const Clock&
   return target;
 }
 
-void add_source(Target& target, const LoadArguments& load, const tune::Objective& objective,
-                cli::Context& context, const Clock& clock, records::Run& run) {
+void add_source(Target& target, const LoadArguments& load, tune::Objective& objective, cli::Context& context,
+                const Clock& clock, records::Run& run) {
+  objective.set_most_errors(target.endpoint.safety.error_rate);
   if (load.trace.empty()) {
     if (target.measure.empty())
       throw usage_error(
