@@ -11,6 +11,7 @@
 #include "lib/jsonl/object.h"
 #include "lib/replay/template.h"
 #include "lib/tune/measure/machine.h"
+#include "lib/tune/measure/measure_source.h"
 #include "lib/tune/measure/replay_setup.h"
 #include "lib/tune/preset/preset.h"
 

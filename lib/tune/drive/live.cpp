@@ -68,7 +68,13 @@ class Live {
         turn_(options.turn, objective, endpoint, emitter, clock, origin_ns_, stop, notice),
         history_(space_, 0),
         changes_(changes_of(before)),
-        next_i_(before.next_i) {}
+        next_i_(before.next_i) {
+    turn_.set_watch(
+        [this, guarded = abort_watch(objective, endpoint.safety.error_rate)](const TurnRequest& request) {
+          // What is set anyhow is looked at whatever it does.
+          return request.point == incumbent_ ? WindowWatch{} : guarded(request);
+        });
+  }
 
   LiveOutcome run(bool was_cut, int minute_of_day) {
     if (!endpoint_.actuator->can_verify() && !options_.unverified) {

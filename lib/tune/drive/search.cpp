@@ -39,6 +39,7 @@ class Search {
         turn_(options.turn, objective, endpoint, emitter, clock, origin_ns_, stop, notice),
         history_(space_, 0),
         next_i_(first_i) {
+    turn_.set_watch(abort_watch(objective));
     const uint64_t free = space_.free_dims();
     budget_ = options.budget > 0 ? options.budget : std::clamp<uint64_t>(20 * free, 30, 120);
   }

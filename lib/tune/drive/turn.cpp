@@ -8,6 +8,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/fmath.h"
+#include "lib/tune/measure/abort.h"
 
 namespace mlq::tune {
 namespace {
@@ -303,6 +304,21 @@ void Turn::judge(const TurnRequest& request, TurnResult& result) const {
     row.outcome = TrialOutcome::ok;
     row.y = value.y;
   }
+}
+
+Turn::WatchMaker abort_watch(const Objective& objective, std::optional<double> guard_error_rate) {
+  return [&objective, guard_error_rate](const TurnRequest& request) {
+    AbortRules rules;
+    if (request.phase == "baseline" || request.phase == "confirm") {
+      // What is compared with another window must be a whole one.
+      rules.unstable = false;
+    } else if (request.incumbent_y) {
+      rules.hopeless_above = *request.incumbent_y + kHopeless;
+    }
+    rules.most_error_rate = guard_error_rate;
+    auto watch = std::make_shared<AbortWatch>(rules, objective);
+    return WindowWatch{[watch](const Window& so_far) { return watch->look(so_far); }};
+  };
 }
 
 PointId start_of(const Endpoint& endpoint, const std::optional<Config>& live,

@@ -108,6 +108,10 @@ class Turn {
   uint64_t reverts_ = 0;
 };
 
+// A watch by the abort rules: windows that are unstable, or surely worse than the incumbent, end early; with
+// `guard` also those that hurt (of a live endpoint).
+Turn::WatchMaker abort_watch(const Objective& objective, std::optional<double> guard_error_rate = {});
+
 // The configuration to go back to: what the file says, else what is set now (`live`). An input Error if
 // neither is known. What is no point of the space is stood for by the nearest, with a notice.
 PointId start_of(const Endpoint& endpoint, const std::optional<Config>& live,
