@@ -148,6 +148,7 @@ tune::ReplaySetup load_setup(const LoadArguments& load, const http::Url& url, cl
     throw input_error("{}: there is no body in it", *load.bodies_file);
   setup.load.sending.timeout_ns = load.timeout_ns;
   setup.load.same = load.same;
+  setup.load.max_lag_ns = load.max_lag_ns;
   setup.speed = load.speed;
   setup.conns = load.conns;
   setup.max_inflight = load.max_inflight;
@@ -213,6 +214,10 @@ void add_load(cli::Command& command, LoadArguments& a) {
        cli::value_option("timeout", "TIME", "From the send to the last byte.", a.timeout_ns,
                          cli::above_zero(parse_duration))
            .shown_default("10s"),
+       cli::value_option("max-lag", "TIME",
+                         "p99 of the sender's own lag that a window may have; beyond, it is void.",
+                         a.max_lag_ns, parse_duration)
+           .shown_default("1ms, or 5% of the mean gap or of the statistic if that is longer"),
        cli::choice_option<bool>(
            "window-mode", "HOW",
            "walk: each window is the trace's next part, from the beginning again at its end; "

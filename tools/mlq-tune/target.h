@@ -35,6 +35,7 @@ struct LoadArguments {
   std::string model;
   Ratio speed{1, 1};
   int64_t timeout_ns = 10'000'000'000;
+  std::optional<int64_t> max_lag_ns;
   bool same = false;  // --window-mode same
 };
 
