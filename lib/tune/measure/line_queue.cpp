@@ -23,7 +23,7 @@ constexpr auto kPoll = std::chrono::milliseconds(50);
 // As it is asked for.
 class PlainLines final : public Lines {
  public:
-  explicit PlainLines(const std::string& path) : reader_(Input::open(path), kMostLine) {}
+  PlainLines(const std::string& path, const StopFlag& stop) : reader_(Input::open(path, &stop), kMostLine) {}
   bool take(std::string& line, int64_t) override {
     jsonl::Line next;
     if (ended_ || !reader_.next(next)) {
@@ -178,9 +178,9 @@ bool LineQueue::skip_old() {
   return true;
 }
 
-std::unique_ptr<Lines> open_lines(const std::string& path, bool follow) {
+std::unique_ptr<Lines> open_lines(const std::string& path, bool follow, const StopFlag& stop) {
   if (follow || (path == "-" && !is_regular_stdin())) return std::make_unique<ReadAhead>(path, follow);
-  return std::make_unique<PlainLines>(path);
+  return std::make_unique<PlainLines>(path, stop);
 }
 
 }  // namespace mlq::tune

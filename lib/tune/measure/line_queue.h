@@ -10,6 +10,7 @@
 #include <string>
 
 #include "lib/base/io.h"
+#include "lib/base/stop.h"
 
 namespace mlq::tune {
 
@@ -56,7 +57,8 @@ class LineQueue final : public Lines {
 
 // `path` (- is standard input) read from beginning to end as it is asked for; with `follow`, by a thread that
 // goes on at the end of the file, and begins anew when the file was cut or another has taken its place.
-// Standard input that is no regular file is always read by a thread. Errors: as Input; they come from take().
-std::unique_ptr<Lines> open_lines(const std::string& path, bool follow);
+// Standard input that is no regular file is always read by a thread. A request to stop ends the lines.
+// Errors: environment if the file cannot be opened; others come from take(), as Input's.
+std::unique_ptr<Lines> open_lines(const std::string& path, bool follow, const StopFlag& stop);
 
 }  // namespace mlq::tune

@@ -93,8 +93,6 @@ std::optional<ServerUse> process_tree_use(pid_t root, const std::string& proc) {
   return out;
 }
 
-std::optional<ServerUse> server_use(int pid) { return pid > 0 ? process_tree_use(pid) : std::nullopt; }
-
 std::optional<double> cpu_pressure(const std::string& proc) {
   const std::string line = first_line(proc + "/pressure/cpu");
   constexpr std::string_view key = "some avg10=";

@@ -19,9 +19,6 @@ struct ServerUse {
 // left out; none if `root` itself cannot be read.
 std::optional<ServerUse> process_tree_use(pid_t root, const std::string& proc = "/proc");
 
-// As process_tree_use; none for pid 0, which stands for a server that is not known.
-std::optional<ServerUse> server_use(int pid);
-
 // Share of the last 10 s in which some task waited for a CPU (`some avg10` of PROC/pressure/cpu). None where
 // the kernel does not say.
 std::optional<double> cpu_pressure(const std::string& proc = "/proc");

@@ -235,7 +235,7 @@ MeasureSpec parse_measure(std::string_view json, std::string_view where) {
 
 std::unique_ptr<WindowSource> make_measure_source(
     std::string_view json, std::string_view where, const Objective& objective, const Clock& clock,
-    const std::function<std::string(const std::string&)>& reveal, const StopFlag&) {
+    const std::function<std::string(const std::string&)>& reveal, const StopFlag& stop) {
   const MeasureSpec spec = parse_measure(json, where);
   switch (spec.source) {
     case Source::prometheus:
@@ -245,7 +245,7 @@ std::unique_ptr<WindowSource> make_measure_source(
       options.where = spec.path == "-" ? "standard input" : spec.path;
       options.labels = spec.query.labels;
       return std::make_unique<RecordSource>(options, objective,
-                                            open_lines(spec.path, spec.follow && spec.path != "-"));
+                                            open_lines(spec.path, spec.follow && spec.path != "-", stop));
     }
     case Source::none:
       break;
