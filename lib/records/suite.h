@@ -61,8 +61,7 @@ struct Schema<SuiteScore> {
           "", "Lower end of the 95 % interval of it (bootstrap)."),
       field<"over_slo_share_hi", &SuiteScore::over_slo_share_hi>("", "Upper end of it."),
       field<"cpu_ns_per_request", &SuiteScore::cpu_ns_per_request>("ns", "CPU time a request."),
-      field<"cpu_lo_ns", &SuiteScore::cpu_lo_ns>("ns",
-                                                 "Lower end of the 95 % interval of it (bootstrap)."),
+      field<"cpu_lo_ns", &SuiteScore::cpu_lo_ns>("ns", "Lower end of the 95 % interval of it (bootstrap)."),
       field<"cpu_hi_ns", &SuiteScore::cpu_hi_ns>("ns", "Upper end of it."),
       field<"learned", &SuiteScore::learned>(
           "", "Whether it did better, in what was made small, than the start configuration left alone."),

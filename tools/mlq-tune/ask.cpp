@@ -31,7 +31,8 @@ struct AskArguments {
 // The pipe protocol, for compare --external and whoever speaks it; the space comes over the pipe.
 ExitKind serve_pipe(AskArguments& a, Context& context) {
   if (!a.target.space.empty() || !a.target.endpoint.empty() || !a.state.file.empty())
-    throw usage_error("--stdio takes neither --space, --endpoint nor --state; the other side says what the space is");
+    throw usage_error(
+        "--stdio takes neither --space, --endpoint nor --state; the other side says what the space is");
   a.tuner.seed = context.shared().seed;
   Output output = Output::open("-");
   tune::serve_stdio(a.tuner, Input::open("-", &context.stop()), [&output](std::string_view answer) {
@@ -100,10 +101,11 @@ cli::Command ask_command() {
                    .shown_default("20 a knob, from 30 to 120"),
                cli::text("level", "NAME", "The level of the load that the trial will run at.", a.level)
                    .shown_default("single")});
-  command.add("Pipe", {cli::flag("stdio",
-                                 "Speak the protocol of compare --external on standard input and output instead: one "
-                                 "tuner, for other programs.",
-                                 a.stdio)});
+  command.add("Pipe",
+              {cli::flag("stdio",
+                         "Speak the protocol of compare --external on standard input and output instead: one "
+                         "tuner, for other programs.",
+                         a.stdio)});
   add_tuner(command, a.tuner);
   add_state(command, a.state);
   command.examples = {

@@ -34,7 +34,9 @@ struct CompareArguments {
 std::string with_interval(const std::optional<double>& value, const std::optional<double>& lo,
                           const std::optional<double>& hi) {
   if (!value && !lo) return "-";
-  const auto text = [](const std::optional<double>& v) { return v ? cli::rounded(*v) : std::string("never"); };
+  const auto text = [](const std::optional<double>& v) {
+    return v ? cli::rounded(*v) : std::string("never");
+  };
   return fmt::format("{} ({} to {})", text(value), text(lo), text(hi));
 }
 
@@ -52,7 +54,8 @@ void print(Context& context, const std::vector<records::Score>& summaries) {
                     {"online"}});
   for (const records::Score& s : summaries) {
     table.add({s.tuner, s.surface, with_interval(s.trials_to_5pct, s.trials_to_5pct_lo, s.trials_to_5pct_hi),
-               with_interval(percent(s.unreached_share), percent(s.unreached_share_lo), percent(s.unreached_share_hi)),
+               with_interval(percent(s.unreached_share), percent(s.unreached_share_lo),
+                             percent(s.unreached_share_hi)),
                with_interval(s.rec_ratio, s.rec_ratio_lo, s.rec_ratio_hi),
                with_interval(s.online_ratio, s.online_ratio_lo, s.online_ratio_hi)});
   }
@@ -65,9 +68,9 @@ bool judge(Context& context, const std::vector<tune::Assertion>& assertions, con
   bool all = true;
   for (const tune::Assertion& assertion : assertions) {
     const tune::Assertion::Verdict verdict = assertion.judge(bootstrap, trials);
-    const std::string text =
-        fmt::format("{}: {}; it is {}, from {} to {} at 95 %", assertion.text(), verdict.holds ? "holds" : "fails",
-                    cli::rounded(verdict.value), cli::rounded(verdict.lo), cli::rounded(verdict.hi));
+    const std::string text = fmt::format("{}: {}; it is {}, from {} to {} at 95 %", assertion.text(),
+                                         verdict.holds ? "holds" : "fails", cli::rounded(verdict.value),
+                                         cli::rounded(verdict.lo), cli::rounded(verdict.hi));
     if (verdict.holds)
       context.note(text);
     else
@@ -111,7 +114,8 @@ void print_suite(Context& context, const tune::PaperRecords& records) {
 
 ExitKind run_suite(CompareArguments& a, Context& context) {
   if (!a.surfaces.names.empty() || !a.external.empty() || !a.assertions.empty())
-    throw usage_error("--suite has surfaces of its own, and takes neither --surface, --external nor --assert");
+    throw usage_error(
+        "--suite has surfaces of its own, and takes neither --surface, --external nor --assert");
   tune::RrlPaperOptions options;
   options.seeds = a.seeds;
   options.first_seed = context.shared().seed;
@@ -210,18 +214,26 @@ cli::Command compare_command() {
   command.name = "compare";
   command.summary = "Tuners against one another, on surfaces, over many seeds, with intervals.";
   command.description =
-      "Writes a score record for each tuner, surface and seed, then one a tuner and surface, and one a tuner over "
-      "all surfaces (surface *), with 95 % intervals by the bootstrap: 2,000 resamples of the seeds, the same for "
-      "all tuners, within each surface. trials_to_5pct is the median of Kaplan and Meier, in which a run that "
-      "never came within 5 % counts as longer than --trials; it is missing where half of the runs did not.\n\n"
-      "All tuners meet the same start configuration, budget and noise: the same configuration tried as often gives "
-      "the same window. --external runs a tuner in another program, a process for each run; one that dies, or does "
+      "Writes a score record for each tuner, surface and seed, then one a tuner and surface, and one a tuner "
+      "over "
+      "all surfaces (surface *), with 95 % intervals by the bootstrap: 2,000 resamples of the seeds, the "
+      "same for "
+      "all tuners, within each surface. trials_to_5pct is the median of Kaplan and Meier, in which a run "
+      "that "
+      "never came within 5 % counts as longer than --trials; it is missing where half of the runs did "
+      "not.\n\n"
+      "All tuners meet the same start configuration, budget and noise: the same configuration tried as often "
+      "gives "
+      "the same window. --external runs a tuner in another program, a process for each run; one that dies, "
+      "or does "
       "not answer within 60 s, fails that run, and its score has a note instead.\n\n"
-      "--assert holds if the whole interval does: ratio(a,b) >= 2 says that b needs at least twice the trials of a; "
-      "trials(a), unreached(a), rec(a), online(a), alone or as a quotient, are compared in the same way. A median "
+      "--assert holds if the whole interval does: ratio(a,b) >= 2 says that b needs at least twice the "
+      "trials of a; "
+      "trials(a), unreached(a), rec(a), online(a), alone or as a quotient, are compared in the same way. A "
+      "median "
       "that was not reached counts as the budget at least. Exit status 1: one of them fails.";
-  command.shared = {Shared::output, Shared::threads, Shared::seed, Shared::strict, Shared::no_provenance,
-                    Shared::allow_truncated};
+  command.shared = {Shared::output, Shared::threads,       Shared::seed,
+                    Shared::strict, Shared::no_provenance, Shared::allow_truncated};
   add_surfaces(command, a.surfaces);
   cli::Option tuners;
   tuners.name = "tuner";
@@ -241,27 +253,31 @@ cli::Command compare_command() {
                                  "A tuner in another program, spoken to over its standard input and output.",
                                  a.external, tune::parse_external)});
   add_virtual(command, a.run);
-  command.add("Comparison",
-              {cli::value_option("seeds", "N", "Runs of each tuner on each surface; the first has --seed.", a.seeds,
-                                 cli::above_zero(parse_count))
-                   .shown_default("30"),
-               cli::text("assert", "EXPR", "Exit status 1 unless it holds, as in 'ratio(rrl-a,tpe) >= 2'.",
-                         a.assertions),
-               cli::text("suite", "NAME",
-                         "A published evaluation in place of surfaces: rrl-paper, that of RRL on a simulated server.",
-                         a.suite)
-                   .one_of({{"rrl-paper", "RRL (Qin et al., SC'19): dynamic and Wikipedia load, against CAPES and "
-                                          "DeepRM alike"}}),
-               cli::value_option("episodes", "N", "Of the suite: at most so many of each load.", a.episodes,
-                                 cli::above_zero(parse_count))
-                   .shown_default("all")});
+  command.add(
+      "Comparison",
+      {cli::value_option("seeds", "N", "Runs of each tuner on each surface; the first has --seed.", a.seeds,
+                         cli::above_zero(parse_count))
+           .shown_default("30"),
+       cli::text("assert", "EXPR", "Exit status 1 unless it holds, as in 'ratio(rrl-a,tpe) >= 2'.",
+                 a.assertions),
+       cli::text("suite", "NAME",
+                 "A published evaluation in place of surfaces: rrl-paper, that of RRL on a simulated server.",
+                 a.suite)
+           .one_of({{"rrl-paper",
+                     "RRL (Qin et al., SC'19): dynamic and Wikipedia load, against CAPES and "
+                     "DeepRM alike"}}),
+       cli::value_option("episodes", "N", "Of the suite: at most so many of each load.", a.episodes,
+                         cli::above_zero(parse_count))
+           .shown_default("all")});
   command.examples = {
-      {"mlq-tune compare --surface pool-batch@400 --tuner rrl-a,random --seeds 5 --truth-requests 4000 --summary",
+      {"mlq-tune compare --surface pool-batch@400 --tuner rrl-a,random --seeds 5 --truth-requests 4000 "
+       "--summary",
        "is the default better than luck?"},
       {"mlq-tune compare --surface surface.jsonl --noise 8% --tuner rrl-region,noregion --assert "
        "'ratio(rrl-region,noregion) >= 2'",
        "on a surface of your own, as a test"},
-      {"mlq-tune compare --surface pool-batch@400 --tuner tpe --external 'stdio=mlq-tune ask --stdio --tuner tpe' "
+      {"mlq-tune compare --surface pool-batch@400 --tuner tpe --external 'stdio=mlq-tune ask --stdio --tuner "
+       "tpe' "
        "--seeds 2 --truth-requests 4000",
        "a tuner in another program"},
   };

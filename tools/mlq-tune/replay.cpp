@@ -24,8 +24,8 @@ struct ReplayArguments {
   tune::TunerOptions tuner;
 };
 
-void print(Context& context, const tune::Surface& surface, const tune::Truth& truth, const tune::VirtualRun& run,
-           const tune::Cell& cell) {
+void print(Context& context, const tune::Surface& surface, const tune::Truth& truth,
+           const tune::VirtualRun& run, const tune::Cell& cell) {
   cli::Table table({{"level", cli::Align::left}, {"recommended", cli::Align::left}, {"over best"}});
   for (tune::LevelId level = 0; level < surface.levels().size(); ++level) {
     if (!run.recommended[level]) continue;
@@ -99,13 +99,16 @@ cli::Command replay_command() {
   command.name = "replay";
   command.summary = "One tuner on a recorded or simulated surface, without a server and without waiting.";
   command.description =
-      "Writes a trial record for each trial and a score record at the end. Each trial draws one of the recorded "
-      "windows of the configuration that was asked for; its time, and that of setting the configuration, go by on "
+      "Writes a trial record for each trial and a score record at the end. Each trial draws one of the "
+      "recorded "
+      "windows of the configuration that was asked for; its time, and that of setting the configuration, go "
+      "by on "
       "a virtual clock. The same surface, tuner and seed give the same bytes.\n\n"
-      "The score holds the tuner against the true costs: trials until it first tried a configuration within 5 % "
+      "The score holds the tuner against the true costs: trials until it first tried a configuration within "
+      "5 % "
       "of the best, what it recommends in the end (rec_ratio), and all that it tried (online_ratio).";
-  command.shared = {Shared::output, Shared::threads, Shared::seed, Shared::strict, Shared::no_provenance,
-                    Shared::allow_truncated};
+  command.shared = {Shared::output, Shared::threads,       Shared::seed,
+                    Shared::strict, Shared::no_provenance, Shared::allow_truncated};
   add_surfaces(command, a.surfaces);
   add_tuner(command, a.tuner);
   add_virtual(command, a.run);

@@ -61,7 +61,8 @@ ExitKind write_rows(SimulateArguments& a, Context& context) {
 ExitKind serve(SimulateArguments& a, Context& context) {
   const http::ListenAddress address = http::parse_listen_address(a.listen);
   if (!address.loopback())
-    throw usage_error("--listen {}: others could change its knobs; listen on 127.0.0.1 or unix:PATH", a.listen);
+    throw usage_error("--listen {}: others could change its knobs; listen on 127.0.0.1 or unix:PATH",
+                      a.listen);
   tune::SimServerOptions options;
   options.preset = chosen_preset(a);
   options.seed = context.shared().seed;
@@ -84,8 +85,8 @@ ExitKind serve(SimulateArguments& a, Context& context) {
   context.keep_output();
   records::Run run = cli::run_record(context);
   run.seed = options.seed;
-  const tune::ServeSimOutcome outcome =
-      tune::serve_sim(std::move(options), address.server_options(), a.duration_ns, run, writer, context.stop());
+  const tune::ServeSimOutcome outcome = tune::serve_sim(std::move(options), address.server_options(),
+                                                        a.duration_ns, run, writer, context.stop());
   if (context.wants_summary()) context.print(format_count(outcome.requests, "request") + '\n');
   if (!outcome.crashed) return ExitKind::done;
   context.warn(fmt::format("it crashed: {}", a.faults.crash_on->text()));
@@ -114,11 +115,16 @@ cli::Command simulate_command() {
   command.name = "simulate";
   command.summary = "A simulated server: its surface as records, or a live endpoint with knobs.";
   command.description =
-      "A queue before a pool of instances with threads, batches and delays on a machine of so many cores: exact, "
-      "from given arrivals. --rows writes a surface record for each level and configuration; replay and compare "
-      "read it. --listen serves it on the real clock: POST /v2/models/sim/infer with any body, health, /metrics, "
-      "and the knob routes of mlq-serve's admin interface under /admin/v1, on the same address, so that the whole "
-      "of mlq-tune can be tried without a model: --endpoint mlq:http://ADDRESS. Without --duration a signal is how "
+      "A queue before a pool of instances with threads, batches and delays on a machine of so many cores: "
+      "exact, "
+      "from given arrivals. --rows writes a surface record for each level and configuration; replay and "
+      "compare "
+      "read it. --listen serves it on the real clock: POST /v2/models/sim/infer with any body, health, "
+      "/metrics, "
+      "and the knob routes of mlq-serve's admin interface under /admin/v1, on the same address, so that the "
+      "whole "
+      "of mlq-tune can be tried without a model: --endpoint mlq:http://ADDRESS. Without --duration a signal "
+      "is how "
       "it ends, with exit status 0. The faults are for trying what a tuner makes of them.\n\n"
       "Exit status 1: it crashed, as --crash-on says.";
   command.shared = {Shared::output, Shared::threads, Shared::seed, Shared::no_provenance};
@@ -127,18 +133,20 @@ cli::Command simulate_command() {
                    .shown_default(a.preset)
                    .suggest(preset_choices()),
                cli::flag("rows", "Write its surface.", a.rows),
-               cli::text("listen", "ADDRESS", "Serve it: HOST:PORT or unix:PATH; port 0 is any free one.", a.listen)});
-  command.add("Surface",
-              {cli::value_option("requests", "N", "Requests of a window.", a.surface.requests,
-                                 cli::above_zero(parse_count))
-                   .shown_default("60000"),
-               cli::value_option("repeats", "N", "Windows of each point, each with arrivals of its own.",
-                                 a.surface.repeats, cli::above_zero(parse_count))
-                   .shown_default("1"),
-               cli::text("arrivals", "SPEC",
-                         "Arrivals as mlq-loadgen gen takes them, as in 'gamma --rate 400/s --cv 3', in place of the "
-                         "preset's.",
-                         a.surface.arrivals)});
+               cli::text("listen", "ADDRESS", "Serve it: HOST:PORT or unix:PATH; port 0 is any free one.",
+                         a.listen)});
+  command.add(
+      "Surface",
+      {cli::value_option("requests", "N", "Requests of a window.", a.surface.requests,
+                         cli::above_zero(parse_count))
+           .shown_default("60000"),
+       cli::value_option("repeats", "N", "Windows of each point, each with arrivals of its own.",
+                         a.surface.repeats, cli::above_zero(parse_count))
+           .shown_default("1"),
+       cli::text("arrivals", "SPEC",
+                 "Arrivals as mlq-loadgen gen takes them, as in 'gamma --rate 400/s --cv 3', in place of the "
+                 "preset's.",
+                 a.surface.arrivals)});
   command.add("Endpoint",
               {cli::text("start", "JSON", "The configuration to begin with, as in '{\"batch\":1}'.", a.start)
                    .shown_default("the middle of the grid"),
@@ -151,18 +159,21 @@ cli::Command simulate_command() {
   drift.value = "FACTOR@TIME";
   drift.help = "From that time on everything takes so many times as long, as in 2@60s.";
   drift.set = [&a](std::string_view text) { tune::parse_drift(text, a.faults); };
-  command.add("Faults",
-              {std::move(drift),
-               cli::value_option("refuse", "COND",
-                                 "Knobs that are answered with 422, though the schema allows them, as in 'batch > 32'.",
-                                 a.faults.refuse, parse_condition),
-               cli::value_option("lie", "SHARE", "Share of the changes that are answered with 200 and not made.",
-                                 a.faults.lie, [](std::string_view text) { return parse_share(text); }),
-               cli::value_option("crash-on", "COND", "Knobs with which the first inference ends the server.",
-                                 a.faults.crash_on, parse_condition)});
+  command.add(
+      "Faults",
+      {std::move(drift),
+       cli::value_option(
+           "refuse", "COND",
+           "Knobs that are answered with 422, though the schema allows them, as in 'batch > 32'.",
+           a.faults.refuse, parse_condition),
+       cli::value_option("lie", "SHARE", "Share of the changes that are answered with 200 and not made.",
+                         a.faults.lie, [](std::string_view text) { return parse_share(text); }),
+       cli::value_option("crash-on", "COND", "Knobs with which the first inference ends the server.",
+                         a.faults.crash_on, parse_condition)});
   command.examples = {
-      {"mlq-tune simulate --listen 127.0.0.1:8000 --duration 1s", "an endpoint with three knobs; without --duration "
-                                                                  "until Ctrl-C"},
+      {"mlq-tune simulate --listen 127.0.0.1:8000 --duration 1s",
+       "an endpoint with three knobs; without --duration "
+       "until Ctrl-C"},
       {"mlq-tune simulate --rows --preset pool-delay --requests 4000 -o surface.jsonl.zst",
        "all configurations at three loads"},
       {"mlq-tune simulate --listen 127.0.0.1:0 --lie 20% --refuse 'instances > 8' --duration 1s",

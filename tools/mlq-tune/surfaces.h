@@ -35,8 +35,8 @@ void add_surfaces(cli::Command& command, SurfaceArguments& a);
 void add_virtual(cli::Command& command, VirtualArguments& a);
 
 // `presets` stands for all of them. The runs of files go into run.inputs.
-std::vector<std::shared_ptr<const tune::Surface>> open_surfaces(const SurfaceArguments& a, cli::Context& context,
-                                                                records::Run& run);
+std::vector<std::shared_ptr<const tune::Surface>> open_surfaces(const SurfaceArguments& a,
+                                                                cli::Context& context, records::Run& run);
 tune::VirtualOptions virtual_options(const VirtualArguments& a, cli::Context& context, const Clock& clock);
 
 // 8% or 0.08; from 0 to `most`.

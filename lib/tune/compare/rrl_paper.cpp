@@ -88,7 +88,8 @@ PaperResult run_task(const PaperTask& task, const RrlWorkload& workload, const R
     const double limit_ns = reference.limit_at(seen);
     for (const int64_t latency : server.latencies()) over += static_cast<double>(latency) > limit_ns ? 1 : 0;
     result.mean_latency_ns += outcome.mean_ns / static_cast<double>(count);
-    if (k >= count / 2) result.last_half_latency_ns += outcome.mean_ns / static_cast<double>(count - count / 2);
+    if (k >= count / 2)
+      result.last_half_latency_ns += outcome.mean_ns / static_cast<double>(count - count / 2);
     result.cpu_ns_per_request += outcome.cpu_ns_per_request / static_cast<double>(count);
     history.add(row_of(k, point, level, seen.rate_per_s, outcome, limit_ns, task.goal));
     tuner.tell(history, history.rows().back());
@@ -99,7 +100,8 @@ PaperResult run_task(const PaperTask& task, const RrlWorkload& workload, const R
 
 class Suite {
  public:
-  Suite(const RrlPaperOptions& options, const StopFlag& stop, const std::function<void(uint64_t, uint64_t)>& done)
+  Suite(const RrlPaperOptions& options, const StopFlag& stop,
+        const std::function<void(uint64_t, uint64_t)>& done)
       : options_(options),
         stop_(stop),
         done_(done),

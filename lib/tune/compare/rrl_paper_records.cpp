@@ -33,7 +33,8 @@ class Report {
     for (size_t r = 0; r < kResamples; ++r) {
       Draws draws(paper.first_seed, Purpose::bootstrap, r);
       std::vector<uint32_t>& picks = picks_.emplace_back();
-      for (uint64_t k = 0; k < paper.seeds; ++k) picks.push_back(static_cast<uint32_t>(draws.below(paper.seeds)));
+      for (uint64_t k = 0; k < paper.seeds; ++k)
+        picks.push_back(static_cast<uint32_t>(draws.below(paper.seeds)));
     }
   }
 
@@ -58,14 +59,14 @@ class Report {
     std::optional<double> reduction;
   };
   static constexpr Published kPublished[] = {
-      {"capes-like", 1, "latency", 0.47},    {"capes-like", 0, "latency", 0.63},
-      {"capes-like", 0, "over_slo", 0.49},   {"capes-like", kCpuPart, "cpu", 0.52},
-      {"capes-like", 1, "last_half", {}},    {"capes-like", 0, "last_half", {}},
-      {"deeprm-like", 1, "latency", 0.30},   {"deeprm-like", 0, "latency", 0.49},
-      {"deeprm-like", 0, "over_slo", 0.43},  {"deeprm-like", kCpuPart, "cpu", 0.46},
-      {"deeprm-like", 1, "last_half", {}},   {"deeprm-like", 0, "last_half", {}},
-      {"random", 1, "latency", {}},          {"random", 0, "latency", {}},
-      {"best-static", 1, "latency", {}},     {"best-static", 0, "latency", {}},
+      {"capes-like", 1, "latency", 0.47},   {"capes-like", 0, "latency", 0.63},
+      {"capes-like", 0, "over_slo", 0.49},  {"capes-like", kCpuPart, "cpu", 0.52},
+      {"capes-like", 1, "last_half", {}},   {"capes-like", 0, "last_half", {}},
+      {"deeprm-like", 1, "latency", 0.30},  {"deeprm-like", 0, "latency", 0.49},
+      {"deeprm-like", 0, "over_slo", 0.43}, {"deeprm-like", kCpuPart, "cpu", 0.46},
+      {"deeprm-like", 1, "last_half", {}},  {"deeprm-like", 0, "last_half", {}},
+      {"random", 1, "latency", {}},         {"random", 0, "latency", {}},
+      {"best-static", 1, "latency", {}},    {"best-static", 0, "latency", {}},
   };
 
   static Figure figure_of(std::string_view measure) {
@@ -81,7 +82,8 @@ class Report {
   const std::string& surface(size_t part) const { return paper_.workloads[part == kCpuPart ? 0 : part]; }
   static std::string objective(size_t part) { return part == kCpuPart ? "min-resource" : "latency"; }
   size_t index(std::string_view name) const {
-    return static_cast<size_t>(std::find(paper_.tuners.begin(), paper_.tuners.end(), name) - paper_.tuners.begin());
+    return static_cast<size_t>(std::find(paper_.tuners.begin(), paper_.tuners.end(), name) -
+                               paper_.tuners.begin());
   }
 
   template <class Statistic>
@@ -99,8 +101,7 @@ class Report {
   // Better than the start configuration that nobody touches.
   bool learned(size_t tuner, size_t part) const {
     const Figure figure = figure_of(part == kCpuPart ? "cpu" : "latency");
-    return mean(series(tuner, part), figure, nullptr) <
-           mean(series(index("start"), part), figure, nullptr);
+    return mean(series(tuner, part), figure, nullptr) < mean(series(index("start"), part), figure, nullptr);
   }
 
   void add_scores(size_t tuner, size_t part) {

@@ -42,7 +42,8 @@ LevelId level_id(RrlWorkload& workload, const Level& level) {
 const Preset& server_preset() { return *find_preset("rrl-cpu").preset; }
 
 double p95(std::vector<int64_t>& values) {
-  const auto place = values.begin() + static_cast<ptrdiff_t>(stats::nearest_rank({95, 100}, values.size()) - 1);
+  const auto place =
+      values.begin() + static_cast<ptrdiff_t>(stats::nearest_rank({95, 100}, values.size()) - 1);
   std::nth_element(values.begin(), place, values.end());
   return static_cast<double>(*place);
 }
@@ -69,8 +70,8 @@ RrlWorkload make_rrl_workload(size_t which, uint64_t seed, uint64_t episodes, co
     Episode episode;
     for (size_t r = 0; r < kEpisodeRequests; ++r) episode.arrivals.push_back(times[first + r] - start);
     const double rate = kEpisodeRequests / (static_cast<double>(episode.arrivals.back()) * 1e-9);
-    episode.level = level_id(workload, which == 0 ? level_of(configured_rate(at), std::nullopt)
-                                                  : tracker.add(rate, std::nullopt));
+    episode.level = level_id(
+        workload, which == 0 ? level_of(configured_rate(at), std::nullopt) : tracker.add(rate, std::nullopt));
     workload.episodes.push_back(std::move(episode));
   }
   return workload;
@@ -89,14 +90,17 @@ EpisodeOutcome EpisodeServer::serve(size_t episode, PointId point) {
   }
   simulate(model, workload_.episodes[episode].arrivals, noise_, run_);
   EpisodeOutcome outcome;
-  for (const int64_t latency : run_.latencies) outcome.mean_ns += static_cast<double>(latency) / kEpisodeRequests;
+  for (const int64_t latency : run_.latencies)
+    outcome.mean_ns += static_cast<double>(latency) / kEpisodeRequests;
   outcome.cpu_ns_per_request = run_.cpu_ns / kEpisodeRequests;
   sorted_ = run_.latencies;
   outcome.p95_ns = p95(sorted_);
   return outcome;
 }
 
-double RrlReference::limit_at(const Level& level) const { return limit_ns[nearest_level(levels, level).value()]; }
+double RrlReference::limit_at(const Level& level) const {
+  return limit_ns[nearest_level(levels, level).value()];
+}
 
 RrlReference make_rrl_reference(size_t which, uint64_t episodes, const std::string& data_dir) {
   const RrlWorkload workload = make_rrl_workload(which, kReferenceSeed, episodes, data_dir);
@@ -125,7 +129,8 @@ RrlReference make_rrl_reference(size_t which, uint64_t episodes, const std::stri
     reference.limit_ns.push_back(kSloFactor * p95(latencies));
     for (size_t p = 0; p < points.size(); ++p) total[p] += means[p] * static_cast<double>(members.size());
   }
-  reference.best_static = points[static_cast<size_t>(std::min_element(total.begin(), total.end()) - total.begin())];
+  reference.best_static =
+      points[static_cast<size_t>(std::min_element(total.begin(), total.end()) - total.begin())];
   return reference;
 }
 

@@ -53,8 +53,8 @@ class EpisodeServer {
 // What is known of a workload beforehand: from a trace of its own, of another seed.
 struct RrlReference {
   std::vector<Level> levels;
-  std::vector<double> limit_ns;  // of each level: 1.5 x p95 of its best configuration
-  PointId best_static = 0;       // least mean latency over all levels, as often as they occur
+  std::vector<double> limit_ns;               // of each level: 1.5 x p95 of its best configuration
+  PointId best_static = 0;                    // least mean latency over all levels, as often as they occur
   double limit_at(const Level& level) const;  // of the nearest that is known
 };
 RrlReference make_rrl_reference(size_t which, uint64_t episodes, const std::string& data_dir);

@@ -50,7 +50,8 @@ class Session {
     question.i = next_i_++;
     question.level = level(line);
     question.budget = trials_;
-    if (const jsonl::Value* budget = line.find("budget")) question.budget = budget->as_uint64().value_or(trials_);
+    if (const jsonl::Value* budget = line.find("budget"))
+      question.budget = budget->as_uint64().value_or(trials_);
     question.window_s = number(line, "window_s").value_or(0);
     const Choice choice = tuner_->ask(history_, question);
     return fmt::format(R"({{"type":"config","config":{}{}}})", config_json(space_->config(choice.point)),
