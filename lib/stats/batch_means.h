@@ -4,10 +4,7 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <span>
-
-#include "lib/stats/quantile.h"
 
 namespace mlq::stats {
 
@@ -18,17 +15,6 @@ struct Batch {
 constexpr Batch batch_of(size_t n, size_t batch, size_t batches) {
   return {n * batch / batches, n * (batch + 1) / batches};
 }
-
-// Mean and variance of that mean, from values that are taken as independent.
-struct MeanEstimate {
-  double mean = 0;
-  double variance = 0;  // of the mean
-  size_t n = 0;
-};
-// None of fewer than two values.
-std::optional<MeanEstimate> mean_estimate(std::span<const double> values);
-// mean -/+ t sqrt(variance), t of Student with n - 1 degrees of freedom.
-Interval student_interval(const MeanEstimate& estimate, double confidence = 0.95);
 
 // The integrated autocorrelation time: n correlated values tell as much of their mean as n divided by it
 // independent ones. The size of a batch times the variance of the batches' means over the variance of the

@@ -62,7 +62,11 @@ class SimulatedEngine final : public http::ClientEngine {
     clock_.advance_to(at);
     const auto& [tag, reaction] = what;
     if (reaction.fault == http::Fault::none) {
-      events_->on_header(tag, reaction.head, at);
+      for (std::string_view head = reaction.head; !head.empty();) {
+        const size_t end = std::min(head.find('\n'), head.size() - 1) + 1;
+        events_->on_header(tag, head.substr(0, end), at);
+        head.remove_prefix(end);
+      }
       if (!reaction.body.empty()) events_->on_body(tag, reaction.body, at);
     }
     events_->on_done(tag, at, {reaction.fault, reaction.fault == http::Fault::none ? "" : "simulated"}, true);

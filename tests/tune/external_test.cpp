@@ -8,7 +8,7 @@
 #include "lib/tune/compare/contestant.h"
 #include "lib/tune/space/space_file.h"
 #include "lib/tune/surface/preset.h"
-#include "lib/tune/tuner/stdio_server.h"
+#include "lib/tune/drive/stdio_server.h"
 
 namespace mlq::tune {
 namespace {

@@ -263,8 +263,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Known{"pool-batch@700", 8.8, 0.7, 4e3}, Known{"pool-delay@150", 6.7, 14, 50},
                     Known{"pool-delay@400", 7.4, 1.6, 2e3}, Known{"pool-delay@700", 9.8, 1.0, 2e3},
                     Known{"rrl-cpu@70ms", 39, 1.2, 2e6}, Known{"rrl-cpu@12ms", 8.0, 0.5, 2e6}),
-    [](const auto& info) {
-      std::string name = info.param.name;
+    [](const auto& given) {
+      std::string name = given.param.name;
       std::replace_if(
           name.begin(), name.end(), [](char c) { return !isalnum(c); }, '_');
       return name;

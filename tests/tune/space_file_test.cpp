@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "lib/base/error.h"
 #include "lib/serve/gateway/model_knobs.h"
 #include "tests/tune/spaces.h"
@@ -33,37 +35,18 @@ std::vector<KnobValue> values(std::string_view knob) {
 }
 std::vector<KnobValue> wholes(std::initializer_list<int64_t> list) { return {list.begin(), list.end()}; }
 
-constexpr std::string_view kDigits = R"({"version":1,"name":"digits","start":"live",
+constexpr std::string_view kDigits = R"json({"version":1,"name":"digits","start":"live",
  "load":{"url":"$BASE/v2/models/digits/infer"},
  "knobs":{"instances":{"type":"int","min":1,"max":8,"apply":"reload"},
-  "intra_threads":{"type":"int","min":1,"max":"max(4, 1)",
-                           "apply" : "reload"
-}
-, "max_rows" : {"type" : "log_int", "min" : 1, "max" : 128, "apply" : "reload", "role" : "batch"},
-               "delay_us" : {
-                 "type" : "list",
-                 "values" : [ 0, 100, 200, 500, 1000, 2000, 5000 ],
-                 "apply" : "reload",
-                 "when" : "max_rows > 1"
-               },
-                            "preferred" : {
-  "type" : "derived", "expr" : "max(1, floor(max_rows / 2))"
-}
-}
-, "constraints" : ["instances * intra_threads <= 16"],
-                  "actuator" : {"type" : "pipe", "start" : ["./set"]},
-                               "measure" : {"source" : "prometheus", "url" : "http://127.0.0.1:8002/metrics"},
-                                           "safety" : {
-  "max_changes" : 7, "max_step" : 3, "error_rate" : "1%",
-                                                    "restarts_per_day" : 5,
-                                                    "hours" : "22:00-06:00",
-                                                              "dwell" : "30s",
-                                                                        "rest" : "1h",
-                                                                                 "gain" : 0.05,
-                                                                                 "max_changes_per_hour" : 9,
-                                                                                 "max_rate_per_s" : 100.5
-}
-})";
+  "intra_threads":{"type":"int","min":1,"max":"max(4, 1)","apply":"reload"},
+  "max_rows":{"type":"log_int","min":1,"max":128,"apply":"reload","role":"batch"},
+  "delay_us":{"type":"list","values":[0,100,200,500,1000,2000,5000],"apply":"reload","when":"max_rows > 1"},
+  "preferred":{"type":"derived","expr":"max(1, floor(max_rows / 2))"}},
+ "constraints":["instances * intra_threads <= 16"],
+ "actuator":{"type":"pipe","start":["./set"]},
+ "measure":{"source":"prometheus","url":"http://127.0.0.1:8002/metrics"},
+ "safety":{"max_changes":7,"max_step":3,"error_rate":"1%","restarts_per_day":5,"hours":"22:00-06:00",
+  "dwell":"30s","rest":"1h","gain":0.05,"max_changes_per_hour":9,"max_rate_per_s":100.5}})json";
 
 TEST(SpaceFile, SaysWhatItSays) {
   const SpaceFile file = parse_space_file(kDigits, "digits.json");
@@ -162,13 +145,13 @@ TEST(SpaceFile, NamesTheKeyOfWhatIsWrong) {
             "s.json: knobs.x.values[1]: numbers and strings do not mix");
   EXPECT_EQ(knob_refusal(R"({"type":"list","values":[]})"),
             "s.json: knobs.x.values: an array of numbers or strings is wanted, with at least one");
-  EXPECT_EQ(knob_refusal(R"({"type":"bool","when":"flor(1)"
-})"),
-            "s.json: knobs.x.when: \"flor(1)\": at character 1: there is no function flor; did you mean floor?");
-EXPECT_EQ(knob_refusal(R"({"type":"bool","apply":"relod"})"),
-          "s.json: knobs.x.apply: \"relod\" is none of hot reload restart; did you mean \"reload\"?");
-EXPECT_EQ(file_refusal(R"({"knobs":{"a-b":{"type":"bool"}}})"),
-          "s.json: knobs: \"a-b\" cannot name a knob; use letters, digits, _ and ., a letter first");
+  EXPECT_EQ(
+      knob_refusal(R"json({"type":"bool","when":"flor(1)"})json"),
+      "s.json: knobs.x.when: \"flor(1)\": at character 1: there is no function flor; did you mean floor?");
+  EXPECT_EQ(knob_refusal(R"({"type":"bool","apply":"relod"})"),
+            "s.json: knobs.x.apply: \"relod\" is none of hot reload restart; did you mean \"reload\"?");
+  EXPECT_EQ(file_refusal(R"({"knobs":{"a-b":{"type":"bool"}}})"),
+            "s.json: knobs: \"a-b\" cannot name a knob; use letters, digits, _ and ., a letter first");
 }
 
 TEST(SpaceFile, NamesConstraintsAndFormulasThatCannotBe) {

@@ -34,15 +34,16 @@ records::CheckStep file_step(const tune::Space& space, const std::string& where)
   records::CheckStep step;
   step.step = "file";
   step.ok = true;
-  step.note = fmt::format("{}: {}, {}", where, format_count(space.dims(), "knob"),
-                          space.listed() ? format_count(space.points().size(), "valid point")
-                                         : format_count(space.grid_size(), "point") + ", not all of them valid");
+  step.note =
+      fmt::format("{}: {}, {}", where, format_count(space.dims(), "knob"),
+                  space.listed() ? format_count(space.points().size(), "valid point")
+                                 : format_count(space.grid_size(), "point") + ", not all of them valid");
   return step;
 }
 
 // Windows of what is set: how much they differ is what a search must see through.
-records::CheckStep noise_step(const CheckArguments& a, const tune::Objective& objective, tune::Endpoint& endpoint,
-                              const Clock& clock, Context& context) {
+records::CheckStep noise_step(const CheckArguments& a, const tune::Objective& objective,
+                              tune::Endpoint& endpoint, const Clock& clock, Context& context) {
   records::CheckStep step;
   step.step = "noise";
   const int64_t before = clock.now_ns();
@@ -64,8 +65,8 @@ records::CheckStep noise_step(const CheckArguments& a, const tune::Objective& ob
   step.ok = values.size() >= 2;
   if (step.ok) {
     const stats::MeanInterval i = stats::mean_interval(values);
-    step.note = fmt::format("{} windows differ by {:.1f}% (standard deviation), about a cost of {:.4g}", values.size(),
-                            100 * fmath::expm1(i.sd), fmath::exp(i.mean));
+    step.note = fmt::format("{} windows differ by {:.1f}% (standard deviation), about a cost of {:.4g}",
+                            values.size(), 100 * fmath::expm1(i.sd), fmath::exp(i.mean));
   } else {
     step.note = note.empty() ? "too few windows say anything" : note;
   }
@@ -89,10 +90,11 @@ ExitKind check(CheckArguments& a, Context& context) {
     if (c.stop()) end.interrupted = true;
     writer.end(end);
     if (!c.wants_summary()) return;
-    cli::Table table({{"step", cli::Align::left}, {"", cli::Align::left}, {"took"}, {"note", cli::Align::left}});
+    cli::Table table(
+        {{"step", cli::Align::left}, {"", cli::Align::left}, {"took"}, {"note", cli::Align::left}});
     for (const records::CheckStep& step : steps)
-      table.add({step.step, step.ok ? "ok" : "FAILED", step.took_ns ? format_duration(*step.took_ns / 1000 * 1000) : "",
-                 step.note.value_or("")});
+      table.add({step.step, step.ok ? "ok" : "FAILED",
+                 step.took_ns ? format_duration(*step.took_ns / 1000 * 1000) : "", step.note.value_or("")});
     c.print(table.text());
   };
   if (a.offline) {
@@ -102,7 +104,7 @@ ExitKind check(CheckArguments& a, Context& context) {
     finish(context);
     return ExitKind::done;
   }
-  const tune::Objective objective = make_objective(a.objective);
+  tune::Objective objective = make_objective(a.objective);
   Target target = make_target(a.target, context, clock);
   tune::Endpoint& endpoint = target.endpoint;
   records::Run run = tune_run(context, endpoint, a.objective, endpoint.actuator->fingerprint());
@@ -132,12 +134,16 @@ cli::Command check_command() {
   command.name = "check";
   command.summary = "Does the file hold, and does the endpoint do what it says?";
   command.description =
-      "Reads the file; then reads what is set, sets it again, sets one neighbour, reads each back, and goes back. "
-      "Says how long a change takes. With a load, or a measure section in the file, also how much windows of one "
+      "Reads the file; then reads what is set, sets it again, sets one neighbour, reads each back, and goes "
+      "back. "
+      "Says how long a change takes. With a load, or a measure section in the file, also how much windows of "
+      "one "
       "configuration differ. A check_step record a step.\n\n"
-      "Exit status 1: a step answered, but the value that was read back is another; 3: the file is wrong; 4: the "
+      "Exit status 1: a step answered, but the value that was read back is another; 3: the file is wrong; 4: "
+      "the "
       "endpoint could not be set.";
-  command.shared = {Shared::output, Shared::seed, Shared::strict, Shared::no_provenance, Shared::allow_truncated};
+  command.shared = {Shared::output, Shared::seed, Shared::strict, Shared::no_provenance,
+                    Shared::allow_truncated};
   add_target(command, a.target);
   command.add("Check", {cli::flag("offline", "Read the file, and touch nothing.", a.offline)});
   add_load(command, a.load);

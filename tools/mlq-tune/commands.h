@@ -10,6 +10,9 @@ cli::Command check_command();
 cli::Command search_command(const std::string& name);  // search, and run, its other name
 cli::Command measure_command();
 cli::Command sweep_command();
+cli::Command simulate_command();
+cli::Command replay_command();
+cli::Command compare_command();
 cli::Command ask_command();
 cli::Command tell_command();
 cli::Command live_command();

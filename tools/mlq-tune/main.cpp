@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
   program.root.commands = {
       tools::init_command(),        tools::check_command(),    tools::search_command("search"),
       tools::search_command("run"), tools::measure_command(),  tools::sweep_command(),
+      tools::simulate_command(),    tools::replay_command(),   tools::compare_command(),
       tools::ask_command(),         tools::tell_command(),     tools::live_command(),
       tools::status_command(),      tools::rollback_command(), tools::explain_command(),
       tools::export_command(),      tools::simulate_command(), tools::replay_command(),

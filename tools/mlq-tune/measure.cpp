@@ -53,7 +53,7 @@ ExitKind measure(MeasureArguments& a, Context& context) {
   if (!duet && !a.beside.empty())
     throw usage_error("\"{}\": only --duet A takes a second configuration", a.beside);
   const SteadyClock clock;
-  const tune::Objective objective = make_objective(a.objective);
+  tune::Objective objective = make_objective(a.objective);
   Target target = make_target(a.target, context, clock);
   const auto notice = [&context](const std::string& message) { context.note(message); };
   const tune::PointId start =

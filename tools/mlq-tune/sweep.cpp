@@ -28,7 +28,7 @@ ExitKind sweep(SweepArguments& a, Context& context) {
   const SteadyClock clock;
   a.options.seed = context.shared().seed;
   a.options.turn = turn_options(a.window);
-  const tune::Objective objective = make_objective(a.objective);
+  tune::Objective objective = make_objective(a.objective);
   Target target = make_target(a.target, context, clock);
   const auto journal = open_journal(a.state, "sweep", *target.endpoint.space, context);
   records::Run run = tune_run(context, target.endpoint, a.objective, target.endpoint.actuator->fingerprint());

@@ -11,6 +11,7 @@
 #include "lib/jsonl/object.h"
 #include "lib/replay/template.h"
 #include "lib/tune/measure/machine.h"
+#include "lib/tune/measure/measure_source.h"
 #include "lib/tune/measure/replay_setup.h"
 #include "lib/tune/preset/preset.h"
 
@@ -137,7 +138,7 @@ tune::ReplaySetup load_setup(const LoadArguments& load, const http::Url& url, cl
   }
   setup.requests.api = load.api;
   setup.requests.target = url.target;
-  setup.requests.model = load.model;
+  if (!load.model.empty()) setup.requests.model = load.model;
   setup.requests.inputs = load.inputs;
   setup.requests.dims = load.dims;
   setup.requests.seed = context.shared().seed;
@@ -147,6 +148,7 @@ tune::ReplaySetup load_setup(const LoadArguments& load, const http::Url& url, cl
     throw input_error("{}: there is no body in it", *load.bodies_file);
   setup.load.sending.timeout_ns = load.timeout_ns;
   setup.load.same = load.same;
+  setup.load.max_lag_ns = load.max_lag_ns;
   setup.speed = load.speed;
   setup.conns = load.conns;
   setup.max_inflight = load.max_inflight;
@@ -212,6 +214,10 @@ void add_load(cli::Command& command, LoadArguments& a) {
        cli::value_option("timeout", "TIME", "From the send to the last byte.", a.timeout_ns,
                          cli::above_zero(parse_duration))
            .shown_default("10s"),
+       cli::value_option("max-lag", "TIME",
+                         "p99 of the sender's own lag that a window may have; beyond, it is void.",
+                         a.max_lag_ns, parse_duration)
+           .shown_default("1ms, or 5% of the mean gap or of the statistic if that is longer"),
        cli::choice_option<bool>(
            "window-mode", "HOW",
            "walk: each window is the trace's next part, from the beginning again at its end; "
@@ -341,14 +347,16 @@ Target make_target(const TargetArguments& a, cli::Context& context, const Clock&
   target.endpoint.actuator = tune::make_actuator(file.actuator, actuator);
   const tune::ActuatorFacts facts = target.endpoint.actuator->facts();
   target.endpoint.settle_ns = facts.settle_ns.value_or(0);
+  target.endpoint.warmup_requests = facts.warmup_requests;
   target.unverified = facts.unverified;
   target.measure = file.measure;
   target.load_url = load_url(file, files.endpoint_path);
   return target;
 }
 
-void add_source(Target& target, const LoadArguments& load, const tune::Objective& objective,
-                cli::Context& context, const Clock& clock, records::Run& run) {
+void add_source(Target& target, const LoadArguments& load, tune::Objective& objective, cli::Context& context,
+                const Clock& clock, records::Run& run) {
+  objective.set_most_errors(target.endpoint.safety.error_rate);
   if (load.trace.empty()) {
     if (target.measure.empty())
       throw usage_error(

@@ -35,6 +35,7 @@ struct LoadArguments {
   std::string model;
   Ratio speed{1, 1};
   int64_t timeout_ns = 10'000'000'000;
+  std::optional<int64_t> max_lag_ns;
   bool same = false;  // --window-mode same
 };
 
@@ -76,8 +77,8 @@ Target make_target(const TargetArguments& a, cli::Context& context, const Clock&
 
 // Gives the endpoint its source: the load of our own where a trace is given, else what the file's `measure`
 // says. A usage Error if there is neither. The reader of the trace's runs is what `run.inputs` gets.
-void add_source(Target& target, const LoadArguments& load, const tune::Objective& objective,
-                cli::Context& context, const Clock& clock, records::Run& run);
+void add_source(Target& target, const LoadArguments& load, tune::Objective& objective, cli::Context& context,
+                const Clock& clock, records::Run& run);
 
 // Space alone, for commands that set nothing.
 std::shared_ptr<const tune::Space> make_space(const TargetArguments& a, cli::Context& context);

@@ -16,7 +16,8 @@ Knob when(std::string condition, Knob knob) {
   knob.when = std::move(condition);
   return knob;
 }
-Knob fixed(Knob knob) {
+// Not a tuner's to move: what is promised, what may be refused or answered from memory, and limits of memory.
+Knob kept(Knob knob) {
   knob.tunable = false;
   return knob;
 }
@@ -45,13 +46,14 @@ KnobTable<ModelKnobs> make() {
              in(KnobUnit::batches, int_knob("concurrency", 1, 64, "Batches at a time in each replica."))));
   t.add(&M::concurrency_mode, list_knob("concurrency_mode", words({"fixed", "gradient"}),
                                         "Whether the batches at a time are set or found from latencies."));
-  t.add(&M::max_batch_bytes, in(KnobUnit::bytes, log_int_knob("max_batch_bytes", 1024, kGiB,
-                                                              "Bytes of requests in a batch at most.")));
-  t.add(&M::slo_ns, fixed(in(KnobUnit::ns, int_knob("slo_ns", 0, 3600'000 * kMs,
-                                                    "Latency objective, from a request's first byte; 0 is "
-                                                    "none."))));
-  t.add(&M::slo_quantile, fixed(real_knob("slo_quantile", 0.5, 0.9999,
-                                          "Share of the requests that is to keep the objective.")));
+  t.add(&M::max_batch_bytes,
+        kept(in(KnobUnit::bytes,
+                log_int_knob("max_batch_bytes", 1024, kGiB, "Bytes of requests in a batch at most."))));
+  t.add(&M::slo_ns, kept(in(KnobUnit::ns, int_knob("slo_ns", 0, 3600'000 * kMs,
+                                                   "Latency objective, from a request's first byte; 0 is "
+                                                   "none."))));
+  t.add(&M::slo_quantile,
+        kept(real_knob("slo_quantile", 0.5, 0.9999, "Share of the requests that is to keep the objective.")));
   t.add(&M::aimd_add,
         when("controller == 'aimd'",
              in(KnobUnit::rows, real_knob("aimd_add", 0.1, 256, "Rows more after a full batch in time."))));
@@ -64,32 +66,34 @@ KnobTable<ModelKnobs> make() {
         when("controller == 'knee'", real_knob("knee_share", 0.5, 1,
                                                "The least size with this share of the best throughput "
                                                "is taken.")));
-  t.add(&M::drop_rule, list_knob("drop_rule", words({"window", "earliest", "none"}),
-                                 "Which waiting requests are given up because they would be late."));
-  t.add(&M::admit, bool_knob("admit", "Whether requests that would be late are refused at the door."));
+  t.add(&M::drop_rule, kept(list_knob("drop_rule", words({"window", "earliest", "none"}),
+                                      "Which waiting requests are given up because they would be late.")));
+  t.add(&M::admit, kept(bool_knob("admit", "Whether requests that would be late are refused at the door.")));
   t.add(&M::max_queue_rows,
-        in(KnobUnit::rows, log_int_knob("max_queue_rows", 1, 1 << 20, "Rows waiting at most.")));
-  t.add(&M::max_queue_bytes, in(KnobUnit::bytes, log_int_knob("max_queue_bytes", 1024, 16 * kGiB,
-                                                              "Bytes of requests waiting at most.")));
+        kept(in(KnobUnit::rows, log_int_knob("max_queue_rows", 1, 1 << 20, "Rows waiting at most."))));
+  t.add(&M::max_queue_bytes, kept(in(KnobUnit::bytes, log_int_knob("max_queue_bytes", 1024, 16 * kGiB,
+                                                                   "Bytes of requests waiting at most."))));
   t.add(&M::cache_bytes,
-        in(KnobUnit::bytes, int_knob("cache_bytes", 0, int64_t{1} << 40,
-                                     "Size of the prediction cache; 0 is none. Only for models whose answers "
-                                     "depend on nothing but the request.")));
-  t.add(&M::cache_policy, when("cache_bytes > 0", list_knob("cache_policy", words({"clock", "s3fifo"}),
-                                                            "What leaves a full cache.")));
+        kept(in(KnobUnit::bytes,
+                int_knob("cache_bytes", 0, int64_t{1} << 40,
+                         "Size of the prediction cache; 0 is none. Only for models whose answers "
+                         "depend on nothing but the request."))));
+  t.add(&M::cache_policy, kept(when("cache_bytes > 0", list_knob("cache_policy", words({"clock", "s3fifo"}),
+                                                                 "What leaves a full cache."))));
   t.add(&M::cache_ttl_ns,
-        when("cache_bytes > 0", in(KnobUnit::ns, int_knob("cache_ttl_ns", kMs, 86'400'000 * kMs,
-                                                          "How long an answer is kept."))));
-  t.add(&M::coalesce, bool_knob("coalesce", "Whether equal requests in flight share one upstream call."));
+        kept(when("cache_bytes > 0", in(KnobUnit::ns, int_knob("cache_ttl_ns", kMs, 86'400'000 * kMs,
+                                                               "How long an answer is kept.")))));
+  t.add(&M::coalesce,
+        kept(bool_knob("coalesce", "Whether equal requests in flight share one upstream call.")));
   t.add(&M::retry_max,
-        int_knob("retry_max", 0, 3, "Upstream calls more that a failed request may be part of."));
+        kept(int_knob("retry_max", 0, 3, "Upstream calls more that a failed request may be part of.")));
   t.add(&M::retry_share,
-        real_knob("retry_share", 0, 1,
-                  "Upstream calls made again after a reset at most, as a share of requests."));
-  t.add(&M::upstream_timeout_ns, fixed(in(KnobUnit::ns, int_knob("upstream_timeout_ns", kMs, 3600'000 * kMs,
-                                                                 "How long a replica may take to answer."))));
+        kept(real_knob("retry_share", 0, 1,
+                       "Upstream calls made again after a reset at most, as a share of requests.")));
+  t.add(&M::upstream_timeout_ns, kept(in(KnobUnit::ns, int_knob("upstream_timeout_ns", kMs, 3600'000 * kMs,
+                                                                "How long a replica may take to answer."))));
   t.add(&M::default_status,
-        fixed(list_knob("default_status", {int64_t{200}, int64_t{203}}, "Status of a default output.")));
+        kept(list_knob("default_status", {int64_t{200}, int64_t{203}}, "Status of a default output.")));
   return t;
 }
 

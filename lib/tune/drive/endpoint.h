@@ -18,9 +18,10 @@ struct Endpoint {
   std::unique_ptr<Actuator> actuator;
   std::unique_ptr<WindowSource> source;  // null: nothing is measured
   SafetyRules safety;
-  std::optional<Config> start;  // that the file gives; none: what is set now
-  std::string levels = "rate";  // rate segment single
-  int64_t settle_ns = 0;        // what the endpoint asks for after a change
+  std::optional<Config> start;   // that the file gives; none: what is set now
+  std::string levels = "rate";   // rate segment single
+  int64_t settle_ns = 0;         // what the endpoint asks for after a change
+  uint64_t warmup_requests = 0;  // and how many requests it wants to have seen
 };
 
 }  // namespace mlq::tune

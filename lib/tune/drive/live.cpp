@@ -68,7 +68,13 @@ class Live {
         turn_(options.turn, objective, endpoint, emitter, clock, origin_ns_, stop, notice),
         history_(space_, 0),
         changes_(changes_of(before)),
-        next_i_(before.next_i) {}
+        next_i_(before.next_i) {
+    turn_.set_watch(
+        [this, guarded = abort_watch(objective, endpoint.safety.error_rate)](const TurnRequest& request) {
+          // What is set anyhow is looked at whatever it does.
+          return request.point == incumbent_ ? WindowWatch{} : guarded(request);
+        });
+  }
 
   LiveOutcome run(bool was_cut, int minute_of_day) {
     if (!endpoint_.actuator->can_verify() && !options_.unverified) {
@@ -128,6 +134,7 @@ class Live {
     const std::optional<Config> live = endpoint_.actuator->read(stop_);
     incumbent_ = good ? space_.nearest(*good) : start_of(endpoint_, live, [](const std::string&) {});
     history_.set_start(incumbent_);
+    if (live) turn_.set_idle(*live);
     turn_.set_good(incumbent_);
     if (was_cut) {
       std::string note;
@@ -238,7 +245,12 @@ class Live {
   bool may_change() const { return changes_made_ + 2 <= endpoint_.safety.max_changes; }
 
   // The guard's reasons to end a trial; empty if there is none.
-  static std::string guard_reason(const TurnResult& result) {
+  std::string guard_reason(const TurnResult& result) const {
+    const records::Trial& trial = result.trial;
+    const double failed =
+        trial.requests > 0 ? static_cast<double>(trial.errors) / static_cast<double>(trial.requests) : 0;
+    if (failed > endpoint_.safety.error_rate)
+      return fmt::format("{:.3g}% of the requests failed", failed * 100);
     if (result.row.outcome == TrialOutcome::failed)
       return result.trial.note.value_or("the configuration failed");
     if (result.row.outcome == TrialOutcome::aborted) return result.trial.aborted.value_or("aborted");

@@ -33,6 +33,7 @@ class Windows {
         start_(start),
         next_i_(first_i) {
     turn_.set_good(start);
+    if (const auto live = endpoint.actuator->read(stop)) turn_.set_idle(*live);
   }
 
   // A window that says something, or the last of three that do not.

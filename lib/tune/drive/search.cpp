@@ -39,6 +39,7 @@ class Search {
         turn_(options.turn, objective, endpoint, emitter, clock, origin_ns_, stop, notice),
         history_(space_, 0),
         next_i_(first_i) {
+    turn_.set_watch(abort_watch(objective));
     const uint64_t free = space_.free_dims();
     budget_ = options.budget > 0 ? options.budget : std::clamp<uint64_t>(20 * free, 30, 120);
   }
@@ -70,6 +71,7 @@ class Search {
   void begin() {
     const std::optional<Config> live = endpoint_.actuator->read(stop_);
     if (live) endpoint_can_be_read_ = true;
+    if (live) turn_.set_idle(*live);
     start_ = memory_.start ? space_.nearest(*memory_.start) : start_of(endpoint_, live, notice_);
     history_.set_start(start_);
     turn_.set_good(start_);

@@ -69,7 +69,9 @@ SweepOutcome run_sweep(const SweepOptions& options, const Objective& objective, 
                        const std::function<void(uint64_t, uint64_t)>& progress) {
   SweepOutcome outcome;
   Turn turn(options.turn, objective, endpoint, emitter, clock, clock.now_ns(), stop, notice);
-  const PointId start = start_of(endpoint, endpoint.actuator->read(stop), notice);
+  const std::optional<Config> live = endpoint.actuator->read(stop);
+  if (live) turn.set_idle(*live);
+  const PointId start = start_of(endpoint, live, notice);
   const std::vector<Job> jobs = plan(options, *endpoint.space);
   turn.set_good(start);
   uint64_t i = before.next_i;

@@ -8,6 +8,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/fmath.h"
+#include "lib/tune/measure/abort.h"
 
 namespace mlq::tune {
 namespace {
@@ -28,17 +29,10 @@ void copy_figures(const records::WindowStats& window, Observation& row) {
   row.cpu_ns_per_request = static_cast<double>(window.cpu_ns_per_request.value_or(0));
 }
 
-// Knobs that `read` has and that differ from `wanted`; empty if none does.
-std::string difference(const Config& wanted, const Config& read) {
-  std::string out;
-  for (const auto& [name, value] : read) {
-    for (const auto& [other, want] : wanted) {
-      if (name != other || same_value(value, want)) continue;
-      out += fmt::format("{}{} is {}, not {}", out.empty() ? "" : "; ", name, serve::knob_text(value),
-                         serve::knob_text(want));
-    }
-  }
-  return out;
+const KnobValue* value_of(const Config& config, const std::string& name) {
+  for (const auto& [knob, value] : config)
+    if (knob == name) return &value;
+  return nullptr;
 }
 
 }  // namespace
@@ -64,7 +58,7 @@ void Turn::event(const std::string& name, std::optional<uint64_t> i, std::option
   if (point) {
     const Config config = endpoint_.space->config(*point);
     event.config_id = config_id(config);
-    event.config = records::RawJson{config_json(config)};
+    event.config = records::RawJson{config_json(wanted(*point))};
   }
   if (!reason.empty()) event.reason = reason;
   if (!from.empty()) event.from = from;
@@ -72,8 +66,18 @@ void Turn::event(const std::string& name, std::optional<uint64_t> i, std::option
   emitter_.write(event);
 }
 
+Config Turn::wanted(PointId point) const {
+  const Space& space = *endpoint_.space;
+  Config config = space.config(point);
+  for (size_t axis = 0; axis < space.dims(); ++axis) {
+    if (space.active(point, axis)) continue;
+    if (const KnobValue* value = value_of(idle_, config[axis].first)) config[axis].second = *value;
+  }
+  return config;
+}
+
 Applied Turn::apply(PointId point, bool ignore_stop) {
-  Applied applied = endpoint_.actuator->apply(endpoint_.space->config(point), stop_, ignore_stop);
+  Applied applied = endpoint_.actuator->apply(wanted(point), stop_, ignore_stop);
   if (applied.result == ApplyResult::applied) {
     current_ = point;
     gen_ = applied.gen;
@@ -100,14 +104,23 @@ bool Turn::unchanged(uint64_t i) {
   if (!current_) return true;
   const std::optional<Config> read = endpoint_.actuator->read(stop_);
   if (!read) return true;
-  const std::string other = difference(endpoint_.space->config(*current_), *read);
+  const Space& space = *endpoint_.space;
+  Config now = space.config(*current_);
+  std::string other;
+  for (size_t knob = 0; knob < now.size(); ++knob) {
+    auto& [name, value] = now[knob];
+    const KnobValue* seen = value_of(*read, name);
+    // A knob without influence may be whatever it is.
+    if (seen == nullptr || (knob < space.dims() && !space.active(*current_, knob)) ||
+        same_value(*seen, value))
+      continue;
+    other += fmt::format("{}{} is {}, not {}", other.empty() ? "" : "; ", name, serve::knob_text(*seen),
+                         serve::knob_text(value));
+    value = *seen;
+  }
   if (other.empty()) return true;
-  const std::string from = config_id(endpoint_.space->config(*current_));
-  Config now = endpoint_.space->config(*current_);
-  for (auto& [name, value] : now)
-    for (const auto& [read_name, read_value] : *read)
-      if (name == read_name) value = read_value;
-  const std::optional<PointId> point = endpoint_.space->find(now);
+  const std::string from = config_id(space.config(*current_));
+  const std::optional<PointId> point = space.find(now);
   event("foreign_change", i, point, other, from, config_id(now));
   notice_(fmt::format("somebody else changed the endpoint: {}", other));
   current_ = point;
@@ -228,6 +241,11 @@ TurnResult Turn::run(const TurnRequest& request) {
 void Turn::measure(const TurnRequest& request, const Applied& applied, TurnResult& result) {
   WindowPlan plan = options_.window;
   plan.settle_ns = std::max(options_.settle_ns, endpoint_.settle_ns);
+  if (const auto upcoming = endpoint_.source->upcoming(plan);
+      upcoming && upcoming->rate_per_s > 0 && endpoint_.warmup_requests > 0) {
+    const double seconds = static_cast<double>(endpoint_.warmup_requests) / upcoming->rate_per_s;
+    plan.settle_ns = std::max(plan.settle_ns, static_cast<int64_t>(seconds * 1e9));
+  }
   plan.gen = applied.gen;
   const WindowWatch watch = watch_ ? watch_(request) : WindowWatch{};
   result.window = endpoint_.source->measure(plan, watch, stop_);
@@ -266,17 +284,7 @@ void Turn::judge(const TurnRequest& request, TurnResult& result) const {
     trial.y = value.y;
   }
   say(value.note);
-  const double failed_share =
-      window.requests > 0 ? static_cast<double>(window.errors) / static_cast<double>(window.requests) : 0;
-  if (failed_share > endpoint_.safety.error_rate) {
-    // Answers that fail fast make a fine latency of the rest.
-    trial.outcome = "failed";
-    row.outcome = TrialOutcome::failed;
-    row.feasible = false;
-    trial.feasible = false;
-    row.y = std::numeric_limits<double>::quiet_NaN();
-    say(fmt::format("{:.3g}% of the requests failed", failed_share * 100));
-  } else if (!window.valid) {
+  if (!window.valid) {
     trial.outcome = "void";
     row.outcome = TrialOutcome::none;
   } else if (trial.aborted) {
@@ -296,6 +304,21 @@ void Turn::judge(const TurnRequest& request, TurnResult& result) const {
     row.outcome = TrialOutcome::ok;
     row.y = value.y;
   }
+}
+
+Turn::WatchMaker abort_watch(const Objective& objective, std::optional<double> guard_error_rate) {
+  return [&objective, guard_error_rate](const TurnRequest& request) {
+    AbortRules rules;
+    if (request.phase == "baseline" || request.phase == "confirm") {
+      // What is compared with another window must be a whole one.
+      rules.unstable = false;
+    } else if (request.incumbent_y) {
+      rules.hopeless_above = *request.incumbent_y + kHopeless;
+    }
+    rules.most_error_rate = guard_error_rate;
+    auto watch = std::make_shared<AbortWatch>(rules, objective);
+    return WindowWatch{[watch](const Window& so_far) { return watch->look(so_far); }};
+  };
 }
 
 PointId start_of(const Endpoint& endpoint, const std::optional<Config>& live,

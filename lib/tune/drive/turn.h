@@ -58,6 +58,8 @@ class Turn {
 
   void set_watch(WatchMaker maker) { watch_ = std::move(maker); }
 
+  // Knobs without influence stay at these values, instead of the first of their lists.
+  void set_idle(Config live) { idle_ = std::move(live); }
   // What is set now and known to work; goes back there when a trial fails. Taken as it is: nothing is sent.
   void set_current(PointId point) { current_ = good_ = point; }
   void set_good(PointId point) { good_ = point; }
@@ -84,6 +86,7 @@ class Turn {
   uint64_t reverts() const { return reverts_; }
 
  private:
+  Config wanted(PointId point) const;
   Applied apply(PointId point, bool ignore_stop);
   void write_decision(const TurnRequest& request);
   void measure(const TurnRequest& request, const Applied& applied, TurnResult& result);
@@ -101,8 +104,13 @@ class Turn {
   std::optional<PointId> current_;
   PointId good_ = 0;
   std::string gen_;  // of what is set
+  Config idle_;
   uint64_t reverts_ = 0;
 };
+
+// A watch by the abort rules: windows that are unstable, or surely worse than the incumbent, end early; with
+// `guard` also those that hurt (of a live endpoint).
+Turn::WatchMaker abort_watch(const Objective& objective, std::optional<double> guard_error_rate = {});
 
 // The configuration to go back to: what the file says, else what is set now (`live`). An input Error if
 // neither is known. What is no point of the space is stood for by the nearest, with a notice.

@@ -24,38 +24,6 @@ void draw_some(std::vector<PointId>& points, size_t count, Draws& draws) {
   points.resize(count);
 }
 
-// s_a sqrt(weight) / w_a of each column; whether a knob is active counts by the knob's own column.
-std::vector<double> region_scales(const Features& features, std::span<const double> weights) {
-  std::vector<double> scales(features.columns());
-  for (size_t c = 0; c < scales.size(); ++c) {
-    const size_t a = features.axis_of(c);
-    const Axis& axis = features.space().axes()[features.space_axis(a)];
-    const double steps = static_cast<double>(axis.values.size() - 1);
-    const double s = axis.ordered ? std::min(1.0, kStep * steps) : kStep;
-    scales[c] = features.says_active(c) ? 0.0 : s * std::sqrt(features.weight(c)) / weights[a];
-  }
-  return scales;
-}
-
-std::vector<PointId> listed_region(const Features& features, std::span<const double> scales, PointId centre,
-                                   double radius) {
-  const auto points = features.space().points();
-  std::vector<double> c(features.columns()), distance(points.size(), 0.0);
-  features.encode(centre, c);
-  for (size_t k = 0; k < scales.size(); ++k) {
-    const double* column = features.column(k);
-    const double middle = c[k], scale = scales[k];
-    for (size_t p = 0; p < points.size(); ++p) {
-      const double d = scale * (column[p] - middle);
-      distance[p] += d * d;
-    }
-  }
-  std::vector<PointId> out;
-  for (size_t p = 0; p < points.size(); ++p)
-    if (distance[p] <= radius * radius) out.push_back(points[p]);
-  return out;
-}
-
 // Points near the centre in a grid that is not listed: every knob is moved with chance 1/2 by a number of
 // steps that the radius allows.
 std::vector<PointId> sampled_region(const Features& features, std::span<const double> weights, PointId centre,
@@ -73,7 +41,7 @@ std::vector<PointId> sampled_region(const Features& features, std::span<const do
         continue;
       }
       const double span = static_cast<double>(values - 1);
-      const double reach = std::max(1.0, radius * weights[a] * span / std::min(1.0, kStep * span));
+      const double reach = std::max(1.0, radius * weights[axis] * span / std::min(1.0, kStep * span));
       const double moved = space.step(point, axis) + std::floor((2 * draws.uniform() - 1) * reach + 0.5);
       point = space.with_step(point, axis, static_cast<uint32_t>(std::clamp(moved, 0.0, span)));
     }
@@ -151,37 +119,24 @@ std::vector<PointId> careful_neighbours(const Space& space, PointId point, size_
 
 std::vector<PointId> region_points(const Features& features, std::span<const double> weights, PointId centre,
                                    double radius, size_t most, Draws& draws) {
-  std::vector<PointId> out = features.kept()
-                                 ? listed_region(features, region_scales(features, weights), centre, radius)
-                                 : sampled_region(features, weights, centre, radius, most, draws);
+  const Space& space = features.space();
+  std::vector<PointId> out = features.kept() ? RegionMetric(space, weights).region(centre, radius)
+                                             : sampled_region(features, weights, centre, radius, most, draws);
   draw_some(out, most, draws);
-  const std::vector<PointId> beside = features.space().neighbours(centre);
+  const std::vector<PointId> beside = space.neighbours(centre);
   out.insert(out.end(), beside.begin(), beside.end());
   out.push_back(centre);
   sort_unique(out);
   return out;
 }
 
-bool in_region(const Features& features, std::span<const double> weights, PointId centre, double radius,
-               PointId point) {
-  const std::vector<double> scales = region_scales(features, weights);
-  std::vector<double> c(features.columns()), x(features.columns());
-  features.encode(centre, c);
-  features.encode(point, x);
-  double distance = 0;
-  for (size_t k = 0; k < scales.size(); ++k) {
-    const double d = scales[k] * (x[k] - c[k]);
-    distance += d * d;
-  }
-  return distance <= radius * radius;
-}
-
-std::vector<double> region_weights(std::span<const double> ln_l) {
+std::vector<double> region_weights(const Features& features, std::span<const double> ln_l) {
   double mean = 0;
   for (const double l : ln_l) mean += l;
   mean /= static_cast<double>(std::max<size_t>(ln_l.size(), 1));
-  std::vector<double> out;
-  for (const double l : ln_l) out.push_back(std::clamp(fmath::exp(l - mean), 0.25, 4.0));
+  std::vector<double> out(features.space().dims(), 1.0);
+  for (size_t a = 0; a < ln_l.size(); ++a)
+    out[features.space_axis(a)] = std::clamp(fmath::exp(ln_l[a] - mean), 0.25, 4.0);
   return out;
 }
 

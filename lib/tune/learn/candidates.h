@@ -19,17 +19,13 @@ PointId spread_point(const Features& features, std::span<const PointId> taken, D
 std::vector<PointId> careful_neighbours(const Space& space, PointId point, size_t most, Draws& draws);
 
 // Up to `most` valid points within `radius` of the centre in the metric of regions, with its one-step
-// neighbours always among them; rising, the centre among them. Of too many, `most` drawn alike.
-//   D(x, c)^2 = sum_a (s_a (x_a - c_a) / w_a)^2, s_a = min(1, 0.3 (n_a - 1)); another value of an unordered
-// axis is 0.3 away. `weights` (w_a) has a number for each axis that has columns.
+// neighbours always among them; rising, the centre among them. Of too many, `most` drawn alike; of a grid that
+// is not kept, `most` drawn near the centre.
 std::vector<PointId> region_points(const Features& features, std::span<const double> weights, PointId centre,
                                    double radius, size_t most, Draws& draws);
 
-// Whether D(point, centre) <= radius.
-bool in_region(const Features& features, std::span<const double> weights, PointId centre, double radius,
-               PointId point);
-
-// w_a = clamp(l_a / geometric mean of l, 1/4, 4).
-std::vector<double> region_weights(std::span<const double> ln_l);
+// Weights for RegionMetric from the length scales of the axes that have columns:
+// clamp(l_a / geometric mean of l, 1/4, 4).
+std::vector<double> region_weights(const Features& features, std::span<const double> ln_l);
 
 }  // namespace mlq::tune

@@ -26,8 +26,6 @@ class Features {
   size_t axes() const { return axes_.size(); }
   size_t axis_of(size_t column) const { return columns_[column].axis; }
   double weight(size_t column) const { return columns_[column].weight; }
-  // Whether the column says if a conditional knob is active.
-  bool says_active(size_t column) const { return columns_[column].step == kActive; }
   // The number in Space::axes() of an axis that has columns.
   size_t space_axis(size_t axis) const { return axes_[axis]; }
 

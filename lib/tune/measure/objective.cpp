@@ -12,6 +12,9 @@
 namespace mlq::tune {
 namespace {
 
+// Below this share of what is allowed, fewer errors are no better.
+constexpr double kLeastErrors = 0.01;
+
 using stats::SloKind;
 using stats::SloMetric;
 using stats::SloOp;
@@ -229,6 +232,16 @@ Objective::Value Objective::value(const records::WindowStats& window, std::optio
     const bool share = term.kind == SloKind::quantile || term.kind == SloKind::attain;
     const bool by_chance = kind_ == ObjectiveKind::min_resource && window.attain && share;
     if (!by_chance) out.feasible = out.feasible && out.slack.back() <= 0;
+  }
+  const bool errors_said = std::any_of(terms_.begin(), terms_.end(),
+                                       [](const SloTerm& term) { return term.kind == SloKind::error_rate; });
+  if (most_errors_ && !errors_said && window.requests > 0) {
+    const double share = static_cast<double>(window.errors) / static_cast<double>(window.requests);
+    out.slack.push_back(fmath::log(std::max(share, *most_errors_ * kLeastErrors) / *most_errors_));
+    if (out.slack.back() > 0) {
+      out.feasible = false;
+      out.note = fmt::format("{:.3g}% of the requests failed", share * 100);
+    }
   }
   if (kind_ == ObjectiveKind::min_resource && window.attain) {
     const auto n = static_cast<double>(window.requests);

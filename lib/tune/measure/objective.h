@@ -51,6 +51,10 @@ class Objective {
   void set_reference(const Reference& reference) { reference_ = reference; }
   const std::optional<Reference>& reference() const { return reference_; }
 
+  // A share of failed requests that no configuration may exceed, whatever the SLO says: one constraint more,
+  // unless the SLO has an error_rate of its own. Requests that fail fast make a fine latency of the rest.
+  void set_most_errors(double share) { most_errors_ = share; }
+
   struct Value {
     std::optional<double> cost;  // none: the window does not say (a note says why)
     double y = 0;                // ln cost
@@ -85,6 +89,7 @@ class Objective {
   std::vector<stats::SloTerm> request_terms_;
   std::optional<double> allowed_;
   std::optional<Reference> reference_;
+  std::optional<double> most_errors_;
 };
 
 }  // namespace mlq::tune

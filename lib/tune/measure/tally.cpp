@@ -119,7 +119,8 @@ void batch(std::span<const Sample* const> samples, const std::optional<Ratio>& q
     const stats::Batch part = stats::batch_of(samples.size(), b, kBatches);
     logs[b] = fmath::log(plain_statistic(samples.subspan(part.first, part.last - part.first), q, scratch));
   }
-  out.y_var = stats::mean_estimate(logs)->variance;
+  const double sd = stats::mean_interval(logs).sd;
+  out.y_var = sd * sd / kBatches;
   static const double t = stats::student_quantile(0.975, kBatches - 1);
   const double half = t * std::sqrt(*out.y_var);
   // Beyond a century nothing is meant.

@@ -67,6 +67,9 @@ class CapesLike : public Tuner {
     Tick tick;
     tick.point = row.point;
     tick.cost = score(row);
+    // What failed has no cost of its own: it is no better than what was before.
+    if (row.outcome == TrialOutcome::failed && !ticks_.empty())
+      tick.cost = std::max(tick.cost, ticks_.back().cost);
     tick.open = open_moves(history, row.point);
     const std::optional<size_t> move =
         ticks_.empty() ? std::nullopt : move_between(history, ticks_.back().point, row.point);

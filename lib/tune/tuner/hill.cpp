@@ -17,6 +17,7 @@ namespace {
 
 constexpr double kRadius = 3;
 constexpr size_t kLeastMeasured = 3;
+constexpr double kFailed = 1e3;  // ln cost of what did not work
 constexpr double kStepThresholds[] = {0.09, 0.3, 1.0};
 
 struct Climb {
@@ -56,7 +57,8 @@ class Hill : public Tuner {
     if (row.prior) return;
     Climb& climb = climb_of(history, row.level);
     Climb::Mean& mean = climb.measured[row.point];
-    mean.score += (score(row) - mean.score) / ++mean.n;
+    const double y = row.outcome == TrialOutcome::failed ? kFailed : score(row);
+    mean.score += (y - mean.score) / ++mean.n;
     // At once, so that what a climb decides depends on the rows alone and not on when it is asked.
     advance(history, row.level, climb);
   }

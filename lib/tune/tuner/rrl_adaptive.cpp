@@ -319,8 +319,8 @@ class RrlAdaptive final : public Tuner {
     if (options_.region == "none") {
       out = random_points(features, kRegionPoints, near);
     } else {
-      out = region_points(features, region_weights(models_.gp().hyper().ln_l), centre, level(id).radius,
-                          kRegionPoints, near);
+      out = region_points(features, region_weights(features, models_.gp().hyper().ln_l), centre,
+                          level(id).radius, kRegionPoints, near);
     }
     if (wide) {
       Draws far = draws(2);
@@ -391,10 +391,9 @@ class RrlAdaptive final : public Tuner {
     const auto beside = seen_.space().neighbours(centre);
     if (std::find(beside.begin(), beside.end(), point) != beside.end()) return "neighbour";
     if (options_.region == "none") return "wide";
-    return in_region(models_.features(), region_weights(models_.gp().hyper().ln_l), centre,
-                     states_.at(id).radius, point)
-               ? "region"
-               : "wide";
+    const RegionMetric metric(seen_.space(), region_weights(models_.features(), models_.gp().hyper().ln_l));
+    const double radius = states_.at(id).radius;
+    return metric.distance2(point, centre) <= radius * radius ? "region" : "wide";
   }
 
   // What is surely not much worse than the incumbent, or keeps the limit. False if nothing is left.

@@ -64,7 +64,10 @@ class WarmEstimator : public TableEstimator {
         net_(space.dims() + 1, network, RandomStream(seed, Purpose::estimator), 0) {}
 
   void add(const History& history, const Observation& row) override {
-    const double y = score(row);
+    // What failed has no cost of its own; it counts as no better than the first trial.
+    const bool failed = row.outcome == TrialOutcome::failed;
+    if (failed && targets_.empty()) return;
+    const double y = failed ? std::max(score(row), first_) : score(row);
     if (targets_.empty()) {
       first_ = y;
       first_rate_ = history.levels()[row.level].rate_per_s;

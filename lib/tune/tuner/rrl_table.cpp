@@ -149,8 +149,8 @@ double TableTuner::cost_of(const Observation& row) const {
 
 void TableTuner::follow_observation(const Observation& row, BoltzmannTable& table) {
   double value = cost_of(row) * scale_;
-  // The bound of a window that ended early says nothing if more was known.
-  if (row.outcome == TrialOutcome::aborted) value = std::max(value, table.value(space_.rank(row.point)));
+  // A window that ended early gives a bound, a failed one no cost at all: neither makes a point look better.
+  if (row.outcome != TrialOutcome::ok) value = std::max(value, table.value(space_.rank(row.point)));
   for (const PointId point : region_of(row.point)) {
     const size_t k = space_.rank(point);
     table.set(k, (1 - rules_.alpha) * table.value(k) + rules_.alpha * value);
@@ -187,16 +187,6 @@ double TableTuner::corrected(const History& history, const Observation& row, dou
   if (judged_ >= kJudgedToTrust) tau = std::clamp(noise_ / std::max(error2_ - noise_, 1e-9), 0.05, 20.0);
   const auto n = static_cast<double>(known->n);
   return fmath::exp((n * known->mean_y + tau * fmath::log(estimate)) / (n + tau));
-}
-
-std::optional<PointId> TableTuner::recommend(const History& history, LevelId level) {
-  const BoltzmannTable* table = table_of(history, level);
-  std::optional<PointId> best;
-  for (const PointSummary& s : history.tried(level)) {
-    if (table == nullptr || s.n == 0 || !s.feasible) continue;
-    if (!best || table->value(space_.rank(s.point)) < table->value(space_.rank(*best))) best = s.point;
-  }
-  return best ? best : history.best_mean(level);
 }
 
 std::optional<Tuner::Prediction> TableTuner::predict(const History& history, LevelId level, PointId point) {

@@ -43,7 +43,6 @@ class TableTuner : public Tuner {
 
   Choice ask(const History& history, const Question& question) override;
   void tell(const History& history, const Observation& row) override;
-  std::optional<PointId> recommend(const History& history, LevelId level) override;
   std::optional<Prediction> predict(const History& history, LevelId level, PointId point) override;
 
   // Values in microseconds (or in the scale of the first value); null before the first trial.

@@ -1,4 +1,4 @@
-#include "lib/tune/tuner/stdio_server.h"
+#include "lib/tune/drive/stdio_server.h"
 
 #include <fmt/format.h>
 
