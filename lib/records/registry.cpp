@@ -9,6 +9,7 @@
 #include "lib/records/serve_schema.h"
 #include "lib/records/stream.h"
 #include "lib/records/trace.h"
+#include "lib/records/suite.h"
 #include "lib/records/tune_schema.h"
 
 namespace mlq::records {
@@ -69,6 +70,8 @@ const std::vector<TypeInfo>& registry() {
       describe<Duet>(),
       describe<SurfaceRow>(),
       describe<Score>(),
+      describe<SuiteScore>(),
+      describe<SuiteRatio>(),
       describe<Effect>(),
       describe<Flip>(),
       describe<CheckStep>(),

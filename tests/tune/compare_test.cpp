@@ -19,9 +19,10 @@ std::shared_ptr<const Surface> line(const std::vector<int64_t>& costs, size_t le
   std::string rows;
   for (size_t level = 0; level < levels; ++level)
     for (size_t k = 0; k < costs.size(); ++k)
-      rows += R"({"type":"surface","surface":"line","level":"l)" + std::to_string(level) +
-              R"(","rate_per_s":10,"config":{"n":)" + std::to_string(k) + R"(},"repeat":0,"latency_mean_ns":)" +
-              std::to_string(costs[k] * static_cast<int64_t>(level + 1)) + R"(,"window_ns":1000000000})" + "\n";
+      rows +=
+          R"({"type":"surface","surface":"line","level":"l)" + std::to_string(level) +
+          R"(","rate_per_s":10,"config":{"n":)" + std::to_string(k) + R"(},"repeat":0,"latency_mean_ns":)" +
+          std::to_string(costs[k] * static_cast<int64_t>(level + 1)) + R"(,"window_ns":1000000000})" + "\n";
   records::Reader reader(Input::from_bytes("rows", rows), {});
   return read_surfaces(reader, {})[0];
 }
@@ -106,10 +107,13 @@ TEST(VirtualRun, TakesTheLevelsInTurn) {
 }
 
 TEST(VirtualRun, ARefusedPointIsAFailedTrial) {
-  records::Reader reader(Input::from_bytes("rows", R"({"type":"surface","surface":"s","level":"x","config":{"n":0},"repeat":0,"latency_mean_ns":5}
+  records::Reader reader(
+      Input::from_bytes(
+          "rows",
+          R"({"type":"surface","surface":"s","level":"x","config":{"n":0},"repeat":0,"latency_mean_ns":5}
 {"type":"surface","surface":"s","level":"x","config":{"n":1},"repeat":0,"outcome":"failed"}
 )"),
-                         {});
+      {});
   const auto surface = read_surfaces(reader, {})[0];
   VirtualOptions options;
   options.trials = 2;
@@ -179,7 +183,8 @@ TEST(Contestants, HaveSettings) {
 }
 
 // Cells of two tuners on two surfaces: `online` of the first has the given values.
-Comparison cells(const std::vector<std::optional<uint64_t>>& a, const std::vector<std::optional<uint64_t>>& b) {
+Comparison cells(const std::vector<std::optional<uint64_t>>& a,
+                 const std::vector<std::optional<uint64_t>>& b) {
   Comparison comparison;
   comparison.tuners = {"a", "b"};
   comparison.surfaces = {"s"};

@@ -38,8 +38,8 @@ std::string shell_tuner(const std::string& answer) {
 }
 
 TEST(External, AShellScriptIsATuner) {
-  const Cell cell = only_cell(
-      with(shell_tuner(R"({"type":"config","config":{"instances":6,"threads":6,"batch":8}})")));
+  const Cell cell =
+      only_cell(with(shell_tuner(R"({"type":"config","config":{"instances":6,"threads":6,"batch":8}})")));
   EXPECT_EQ(cell.failure, "");
   EXPECT_GT(cell.ln_online, 0);
   EXPECT_NEAR(cell.ln_online, cell.ln_rec, 1e-12);
@@ -69,8 +69,8 @@ TEST(External, AnInvalidPointIsToldAsFailedAndAskedForAnew) {
       "'{\"type\":\"config\",\"config\":{\"instances\":6,\"threads\":6,\"batch\":'$n'}}';; "
       "*'\"failed\":true'*) n=8;; esac; done";
   EXPECT_EQ(only_cell(with(command)).failure, "");
-  const Cell stubborn = only_cell(
-      with(shell_tuner(R"({"type":"config","config":{"instances":6,"threads":6,"batch":5}})")));
+  const Cell stubborn =
+      only_cell(with(shell_tuner(R"({"type":"config","config":{"instances":6,"threads":6,"batch":5}})")));
   EXPECT_NE(stubborn.failure.find("not valid"), std::string::npos);
 }
 
@@ -100,16 +100,17 @@ std::vector<std::string> served(std::string_view lines) {
 }
 
 TEST(StdioServer, AnswersAsksAndLearnsFromTells) {
-  const auto answers = served(R"({"type":"space","space":{"version":1,"knobs":{"n":{"type":"int","min":1,"max":3}}}}
+  const auto answers = served(
+      R"({"type":"space","start":{"n":3},"space":{"version":1,"knobs":{"n":{"type":"int","min":1,"max":3}}}}
 {"type":"ask"}
-{"type":"tell","i":0,"config":{"n":1},"cost":5}
+{"type":"tell","i":0,"config":{"n":3},"cost":5}
 {"type":"ask"}
-{"type":"tell","i":1,"config":{"n":2},"failed":true}
+{"type":"tell","i":1,"config":{"n":1},"failed":true}
 {"type":"ask"}
 )");
-  EXPECT_EQ(answers, (std::vector<std::string>{R"({"type":"config","config":{"n":1}})",
-                                               R"({"type":"config","config":{"n":2}})",
-                                               R"({"type":"config","config":{"n":3}})"}));
+  EXPECT_EQ(answers, (std::vector<std::string>{R"({"type":"config","config":{"n":3}})",
+                                               R"({"type":"config","config":{"n":1}})",
+                                               R"({"type":"config","config":{"n":2}})"}));
 }
 
 TEST(StdioServer, NamesTheLineThatIsWrong) {
@@ -123,9 +124,11 @@ TEST(StdioServer, NamesTheLineThatIsWrong) {
   };
   EXPECT_EQ(why("{\"type\":\"ask\"}\n"), "stdin:1: ask before a space");
   EXPECT_NE(why("hello\n").find("stdin:1: "), std::string::npos);
-  const std::string space = R"({"type":"space","space":{"version":1,"knobs":{"n":{"type":"int","min":1,"max":3}}}})";
-  EXPECT_NE(why(space + "\n{\"type\":\"tell\",\"config\":{\"n\":9},\"cost\":1}\n").find("no point of the space"),
-            std::string::npos);
+  const std::string space =
+      R"({"type":"space","space":{"version":1,"knobs":{"n":{"type":"int","min":1,"max":3}}}})";
+  EXPECT_NE(
+      why(space + "\n{\"type\":\"tell\",\"config\":{\"n\":9},\"cost\":1}\n").find("no point of the space"),
+      std::string::npos);
   EXPECT_NE(why(space + "\n{\"type\":\"tell\",\"config\":{\"n\":1},\"cost\":-1}\n").find("stdin:2"),
             std::string::npos);
 }

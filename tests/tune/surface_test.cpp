@@ -103,7 +103,8 @@ TEST(RecordedSurface, AMissingPointIsItsNearestOrRefused) {
 }
 
 TEST(RecordedSurface, KnowsSeveralSurfacesAndLevels) {
-  const auto surfaces = read(R"({"type":"surface","surface":"a","level":"x","config":{"n":1},"repeat":0,"latency_mean_ns":1}
+  const auto surfaces =
+      read(R"({"type":"surface","surface":"a","level":"x","config":{"n":1},"repeat":0,"latency_mean_ns":1}
 {"type":"surface","surface":"b","level":"x","config":{"m":1},"repeat":0,"latency_mean_ns":2}
 {"type":"surface","surface":"b","level":"y","config":{"m":1},"repeat":0,"latency_mean_ns":3}
 )");
@@ -119,15 +120,17 @@ TEST(RecordedSurface, SaysWhatIsWrong) {
 )")
                 .find("neither a latency nor CPU time"),
             std::string::npos);
-  const std::string other = why(R"({"type":"surface","surface":"s","level":"x","config":{"n":1},"repeat":0,"latency_mean_ns":1}
+  const std::string other =
+      why(R"({"type":"surface","surface":"s","level":"x","config":{"n":1},"repeat":0,"latency_mean_ns":1}
 {"type":"surface","surface":"s","level":"x","config":{"m":1},"repeat":0,"latency_mean_ns":1}
 )");
   EXPECT_NE(other.find("rows:2: the knobs are not those"), std::string::npos) << other;
-  EXPECT_NE(why(R"({"type":"surface","surface":"s","level":"x","config":{"n":1},"repeat":0,"latency_mean_ns":1}
+  EXPECT_NE(
+      why(R"({"type":"surface","surface":"s","level":"x","config":{"n":1},"repeat":0,"latency_mean_ns":1}
 {"type":"surface","surface":"s","level":"x","config":{"n":"a"},"repeat":0,"latency_mean_ns":1}
 )")
-                .find("several types"),
-            std::string::npos);
+          .find("several types"),
+      std::string::npos);
 }
 
 SurfaceOptions fast() {

@@ -3,10 +3,12 @@
 
 #include <memory>
 
+#include "lib/base/io.h"
 #include "lib/base/units.h"
 #include "lib/cli/provenance.h"
 #include "lib/tune/drive/ask_tell.h"
 #include "lib/tune/drive/emitter.h"
+#include "lib/tune/tuner/stdio_server.h"
 #include "tools/mlq-tune/commands.h"
 #include "tools/mlq-tune/target.h"
 
@@ -23,9 +25,26 @@ struct AskArguments {
   tune::TunerOptions tuner;
   std::string level;
   uint64_t budget = 0;
+  bool stdio = false;
 };
 
+// The pipe protocol, for compare --external and whoever speaks it; the space comes over the pipe.
+ExitKind serve_pipe(AskArguments& a, Context& context) {
+  if (!a.target.space.empty() || !a.target.endpoint.empty() || !a.state.file.empty())
+    throw usage_error(
+        "--stdio takes neither --space, --endpoint nor --state; the other side says what the space is");
+  a.tuner.seed = context.shared().seed;
+  Output output = Output::open("-");
+  tune::serve_stdio(a.tuner, Input::open("-", &context.stop()), [&output](std::string_view answer) {
+    output.write(std::string(answer) + '\n');
+    output.flush();
+  });
+  output.close();
+  return ExitKind::done;
+}
+
 ExitKind ask(AskArguments& a, Context& context) {
+  if (a.stdio) return serve_pipe(a, context);
   if (a.state.file.empty()) throw usage_error("--state is missing; it is where asks and tells are kept");
   const auto space = make_space(a.target, context);
   const tune::Objective objective = make_objective(a.objective);
@@ -82,6 +101,11 @@ cli::Command ask_command() {
                    .shown_default("20 a knob, from 30 to 120"),
                cli::text("level", "NAME", "The level of the load that the trial will run at.", a.level)
                    .shown_default("single")});
+  command.add("Pipe",
+              {cli::flag("stdio",
+                         "Speak the protocol of compare --external on standard input and output instead: one "
+                         "tuner, for other programs.",
+                         a.stdio)});
   add_tuner(command, a.tuner);
   add_state(command, a.state);
   command.examples = {

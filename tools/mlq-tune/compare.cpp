@@ -10,6 +10,7 @@
 #include "lib/cli/table.h"
 #include "lib/records/tune_schema.h"
 #include "lib/tune/compare/contestant.h"
+#include "lib/tune/compare/rrl_paper.h"
 #include "tools/mlq-tune/commands.h"
 #include "tools/mlq-tune/surfaces.h"
 
@@ -26,6 +27,8 @@ struct CompareArguments {
   std::vector<tune::Contestant> external;
   std::vector<std::string> assertions;
   uint64_t seeds = 30;
+  std::string suite;
+  uint64_t episodes = 0;
 };
 
 std::string with_interval(const std::optional<double>& value, const std::optional<double>& lo,
@@ -77,7 +80,73 @@ bool judge(Context& context, const std::vector<tune::Assertion>& assertions, con
   return all;
 }
 
+std::string in_percent(double share) { return fmt::format("{:.1f}", 100 * share); }
+
+void print_suite(Context& context, const tune::PaperRecords& records) {
+  cli::Table scores({{"tuner", cli::Align::left},
+                     {"load", cli::Align::left},
+                     {"objective", cli::Align::left},
+                     {"mean ms"},
+                     {"last half ms"},
+                     {"over SLO %"},
+                     {"CPU ms"},
+                     {"learned"}});
+  for (const records::SuiteScore& s : records.scores) {
+    if (s.seed) continue;
+    scores.add({s.tuner, s.surface, s.objective, cli::rounded(s.latency_mean_ns * 1e-6),
+                cli::rounded(s.last_half_mean_ns * 1e-6), in_percent(s.over_slo_share),
+                cli::rounded(s.cpu_ns_per_request * 1e-6), s.learned.value_or(true) ? "" : "no"});
+  }
+  context.print(scores.text());
+  cli::Table ratios({{"tuner", cli::Align::left},
+                     {"against", cli::Align::left},
+                     {"load", cli::Align::left},
+                     {"measure", cli::Align::left},
+                     {"less by %"},
+                     {"95 %"},
+                     {"published"}});
+  for (const records::SuiteRatio& r : records.ratios)
+    ratios.add({r.tuner, r.rival_learned ? r.against : r.against + " (did not learn)", r.surface, r.measure,
+                in_percent(r.reduction), in_percent(r.reduction_lo) + " to " + in_percent(r.reduction_hi),
+                r.published ? in_percent(*r.published) + (r.reached ? " reached" : " missed") : ""});
+  context.print(ratios.text());
+}
+
+ExitKind run_suite(CompareArguments& a, Context& context) {
+  if (!a.surfaces.names.empty() || !a.external.empty() || !a.assertions.empty())
+    throw usage_error(
+        "--suite has surfaces of its own, and takes neither --surface, --external nor --assert");
+  tune::RrlPaperOptions options;
+  options.seeds = a.seeds;
+  options.first_seed = context.shared().seed;
+  options.episodes = a.episodes;
+  options.threads = context.threads();
+  options.data_dir = cli::data_folder();
+  options.tuners = a.tuners;
+  records::Run record = cli::run_record(context);
+  record.seed = options.first_seed;
+  record.virtual_clock = true;
+  records::Writer writer = cli::open_writer(context);
+  writer.run(record);
+  const tune::RrlPaper paper =
+      tune::run_rrl_paper(options, context.stop(), [&context](uint64_t done, uint64_t all) {
+        context.progress([&] { return fmt::format("{} of {} runs", done, all); });
+      });
+  records::End end;
+  if (context.stop()) {
+    end.interrupted = true;
+  } else {
+    const tune::PaperRecords records = tune::paper_records(paper);
+    for (const auto& score : records.scores) writer.write(score);
+    for (const auto& ratio : records.ratios) writer.write(ratio);
+    if (context.wants_summary()) print_suite(context, records);
+  }
+  writer.end(end);
+  return ExitKind::done;
+}
+
 ExitKind compare(CompareArguments& a, Context& context) {
+  if (!a.suite.empty()) return run_suite(a, context);
   const SteadyClock clock;
   records::Run record = cli::run_record(context);
   tune::CompareOptions options;
@@ -184,12 +253,22 @@ cli::Command compare_command() {
                                  "A tuner in another program, spoken to over its standard input and output.",
                                  a.external, tune::parse_external)});
   add_virtual(command, a.run);
-  command.add("Comparison",
-              {cli::value_option("seeds", "N", "Runs of each tuner on each surface; the first has --seed.",
-                                 a.seeds, cli::above_zero(parse_count))
-                   .shown_default("30"),
-               cli::text("assert", "EXPR", "Exit status 1 unless it holds, as in 'ratio(rrl-a,tpe) >= 2'.",
-                         a.assertions)});
+  command.add(
+      "Comparison",
+      {cli::value_option("seeds", "N", "Runs of each tuner on each surface; the first has --seed.", a.seeds,
+                         cli::above_zero(parse_count))
+           .shown_default("30"),
+       cli::text("assert", "EXPR", "Exit status 1 unless it holds, as in 'ratio(rrl-a,tpe) >= 2'.",
+                 a.assertions),
+       cli::text("suite", "NAME",
+                 "A published evaluation in place of surfaces: rrl-paper, that of RRL on a simulated server.",
+                 a.suite)
+           .one_of({{"rrl-paper",
+                     "RRL (Qin et al., SC'19): dynamic and Wikipedia load, against CAPES and "
+                     "DeepRM alike"}}),
+       cli::value_option("episodes", "N", "Of the suite: at most so many of each load.", a.episodes,
+                         cli::above_zero(parse_count))
+           .shown_default("all")});
   command.examples = {
       {"mlq-tune compare --surface pool-batch@400 --tuner rrl-a,random --seeds 5 --truth-requests 4000 "
        "--summary",

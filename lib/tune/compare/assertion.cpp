@@ -14,7 +14,8 @@ namespace mlq::tune {
 // term      = "ratio" "(" tuner "," tuner ")" | figure "(" tuner ")"
 class AssertionParser {
  public:
-  AssertionParser(std::string_view text, const std::vector<std::string>& tuners) : text_(text), tuners_(tuners) {}
+  AssertionParser(std::string_view text, const std::vector<std::string>& tuners)
+      : text_(text), tuners_(tuners) {}
 
   Assertion parse() {
     Assertion a;
@@ -45,7 +46,8 @@ class AssertionParser {
  private:
   [[noreturn]] void fail(const std::string& wanted) const {
     throw usage_error(
-        "\"{}\": {} expected at character {}; an assertion looks like ratio(rrl-a,tpe) >= 2, online(rrl-a) <= "
+        "\"{}\": {} expected at character {}; an assertion looks like ratio(rrl-a,tpe) >= 2, online(rrl-a) "
+        "<= "
         "1.9 or rec(rrl-a) / rec(tpe) <= 1",
         text_, wanted, at_ + 1);
   }
@@ -70,7 +72,8 @@ class AssertionParser {
     blanks();
     const size_t stop = std::min(text_.find(end, at_), text_.size());
     std::string_view found = text_.substr(at_, stop - at_);
-    while (!found.empty() && std::isspace(static_cast<unsigned char>(found.back())) != 0) found.remove_suffix(1);
+    while (!found.empty() && std::isspace(static_cast<unsigned char>(found.back())) != 0)
+      found.remove_suffix(1);
     at_ = stop;
     return found;
   }
@@ -97,7 +100,8 @@ class AssertionParser {
   size_t tuner(std::string_view end) {
     const std::string_view name = word(end);
     const auto it = std::find(tuners_.begin(), tuners_.end(), name);
-    if (it == tuners_.end()) throw usage_error("\"{}\": \"{}\" is not among the tuners compared", text_, name);
+    if (it == tuners_.end())
+      throw usage_error("\"{}\": \"{}\" is not among the tuners compared", text_, name);
     return static_cast<size_t>(it - tuners_.begin());
   }
 
@@ -145,7 +149,8 @@ Assertion::Verdict Assertion::judge(const Bootstrap& bootstrap, uint64_t trials)
     if (under != nullptr) {
       const Range by = range(*under_, (*under)[r], trials);
       // 0 over 0 (no run of either is unreached) is taken as even.
-      value = {by.hi > 0 ? value.lo / by.hi : 1, by.lo > 0 ? value.hi / by.lo : (value.hi > 0 ? INFINITY : 1)};
+      value = {by.hi > 0 ? value.lo / by.hi : 1,
+               by.lo > 0 ? value.hi / by.lo : (value.hi > 0 ? INFINITY : 1)};
       if (value.lo != value.lo) value.lo = 0;
     }
     lows.push_back(value.lo);

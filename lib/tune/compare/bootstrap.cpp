@@ -13,8 +13,7 @@ constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
 // All runs are censored at the same trial, so that the estimate of Kaplan and Meier is the nearest rank.
 double median(std::vector<double>& values) {
-  const auto place =
-      values.begin() + static_cast<ptrdiff_t>(stats::nearest_rank({1, 2}, values.size()) - 1);
+  const auto place = values.begin() + static_cast<ptrdiff_t>(stats::nearest_rank({1, 2}, values.size()) - 1);
   std::nth_element(values.begin(), place, values.end());
   return *place;
 }

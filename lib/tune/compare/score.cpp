@@ -21,7 +21,8 @@ std::optional<int64_t> quantile_of(std::vector<int64_t> values, const Ratio& q) 
 
 Truth::Truth(const Surface& surface, const Objective& objective) : space_(surface.space()) {
   const auto points = space_.points();
-  if (points.empty()) throw input_error("surface {}: its grid is too large to know the best of", surface.name());
+  if (points.empty())
+    throw input_error("surface {}: its grid is too large to know the best of", surface.name());
   constexpr double kNone = std::numeric_limits<double>::infinity();
   for (LevelId level = 0; level < surface.levels().size(); ++level) {
     LevelCosts& costs = levels_.emplace_back();
@@ -45,7 +46,8 @@ Truth::Truth(const Surface& surface, const Objective& objective) : space_(surfac
       costs.feasible.push_back(feasible);
     }
     if (best == kNone)
-      throw input_error("surface {}: nothing works at level {}", surface.name(), surface.levels()[level].name);
+      throw input_error("surface {}: nothing works at level {}", surface.name(),
+                        surface.levels()[level].name);
     costs.any_feasible = best_feasible != kNone;
     costs.best = costs.any_feasible ? best_feasible : best;
     std::replace(costs.costs.begin(), costs.costs.end(), kNone, worst);

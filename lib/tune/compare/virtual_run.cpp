@@ -125,8 +125,7 @@ class Search {
   }
 
   void learn(Lane& lane, const VirtualTrial& trial) {
-    Observation row =
-        observation(trial.i, trial.choice.point, trial.level, trial.window, trial.value);
+    Observation row = observation(trial.i, trial.choice.point, trial.level, trial.window, trial.value);
     row.confirm = trial.choice.confirm;
     if (row.outcome == TrialOutcome::failed) ++run_.failed;
     lane.history.add(row);
@@ -137,7 +136,8 @@ class Search {
 
   void recommend(LevelId level) {
     const auto it = last_lane_.find(level);
-    if (it != last_lane_.end()) run_.recommended[level] = it->second->tuner->recommend(it->second->history, level);
+    if (it != last_lane_.end())
+      run_.recommended[level] = it->second->tuner->recommend(it->second->history, level);
   }
 
   const Surface& surface_;

@@ -29,13 +29,13 @@ struct VirtualOptions {
   uint64_t phase = 40;  // trials after which a surface with several levels takes its next one, in turn
   Memory memory = Memory::all;
   Objective objective = Objective::parse("latency", "");
-  uint64_t seed = 1;            // of tuner and noise
+  uint64_t seed = 1;              // of tuner and noise
   const Clock* timing = nullptr;  // measures decisions; null: nobody does
 };
 
 struct VirtualTrial {
   uint64_t i = 0;
-  int64_t t_ns = 0;  // when applying began
+  int64_t t_ns = 0;   // when applying began
   LevelId level = 0;  // of the surface
   Choice choice;
   int64_t apply_ns = 0;
@@ -48,8 +48,8 @@ struct VirtualTrial {
 };
 
 struct VirtualRun {
-  std::vector<PointId> points;   // tried, in order
-  std::vector<LevelId> levels;   // of the trials
+  std::vector<PointId> points;                      // tried, in order
+  std::vector<LevelId> levels;                      // of the trials
   std::vector<std::optional<PointId>> recommended;  // by level of the surface
   std::vector<int64_t> decide_ns;
   int64_t virtual_ns = 0;

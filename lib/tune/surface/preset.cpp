@@ -99,23 +99,25 @@ std::vector<Preset> make_presets() {
       axis("instances", KnobType::integer, range(1, 11), "Copies of the model that serve at once.");
   const Axis batch = axis("batch", KnobType::list, kBatches, "Most requests that are served together.");
   std::vector<Preset> all;
-  all.push_back({"pool-batch", "a pool of instances with threads and batches on 16 cores", pool_levels,
-                 space({instances, axis("threads", KnobType::integer, range(1, 11), "Threads of an instance."),
-                        batch}),
-                 pool_batch});
   all.push_back(
-      {"pool-delay", "a pool of instances of 4 threads whose batches wait to fill, on 16 cores", pool_levels,
-       space({instances, batch,
-              axis("delay_ms", KnobType::list, {0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50},
-                   "How long a request may wait for its batch to fill, in milliseconds.")}),
-       pool_delay});
+      {"pool-batch", "a pool of instances with threads and batches on 16 cores", pool_levels,
+       space({instances, axis("threads", KnobType::integer, range(1, 11), "Threads of an instance."), batch}),
+       pool_batch});
+  all.push_back({"pool-delay", "a pool of instances of 4 threads whose batches wait to fill, on 16 cores",
+                 pool_levels,
+                 space({instances, batch,
+                        axis("delay_ms", KnobType::list, {0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50},
+                             "How long a request may wait for its batch to fill, in milliseconds.")}),
+                 pool_delay});
   all.push_back(
-      {"rrl-cpu", "TensorFlow Serving's three thread pools, as RRL tunes them, on 10 cores",
+      {"rrl-cpu",
+       "TensorFlow Serving's three thread pools, as RRL tunes them, on 10 cores",
        {{"70ms", "poisson --gap 70ms", 1 / 0.070}, {"12ms", "poisson --gap 12ms", 1 / 0.012}},
-       space({axis("inter", KnobType::integer, range(0, 10), "Operators that run side by side; 0: all cores."),
-              axis("intra", KnobType::integer, range(0, 10), "Threads of an operator; 0: all cores."),
-              axis("batch_threads", KnobType::integer, range(0, 10),
-                   "Requests that are served at once; 0: no limit.")}),
+       space(
+           {axis("inter", KnobType::integer, range(0, 10), "Operators that run side by side; 0: all cores."),
+            axis("intra", KnobType::integer, range(0, 10), "Threads of an operator; 0: all cores."),
+            axis("batch_threads", KnobType::integer, range(0, 10),
+                 "Requests that are served at once; 0: no limit.")}),
        rrl_cpu});
   return all;
 }

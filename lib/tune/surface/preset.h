@@ -14,7 +14,7 @@
 namespace mlq::tune {
 
 struct PresetLevel {
-  std::string tag;  // "400", as in pool-batch@400
+  std::string tag;   // "400", as in pool-batch@400
   std::string load;  // a spec of lib/arrival: "poisson --rate 400/s"
   double rate_per_s = 0;
 };

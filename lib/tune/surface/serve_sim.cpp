@@ -43,8 +43,9 @@ ServeSimOutcome serve_sim(SimServerOptions options, const http::ServerOptions& l
     const Space& space = *options.preset.preset->space;
     http::Reactor reactor;
     SimServer sim(reactor, std::move(options));
-    http::Server server(reactor, listen,
-                        [&](http::Request& request, const http::Reply& reply) { sim.handle(request, reply); });
+    http::Server server(reactor, listen, [&](http::Request& request, const http::Reply& reply) {
+      sim.handle(request, reply);
+    });
     const int64_t start_ns = http::Reactor::now_ns();
     run.url = server.url();
     run.start_unix_ns = unix_now_ns();

@@ -55,11 +55,10 @@ SimServer::SimServer(http::Reactor& reactor, SimServerOptions options)
               [](const http::Request&, const std::string&, const http::Reply&) { return false; }}),
       start_ns_(http::Reactor::now_ns()),
       point_(options_.start.value_or(space().middle())),
-      station_(model(0), {[this](uint64_t batch) {
-                            return service_noise(options_.seed, batch, model(0).sigma);
-                          },
-                          [this](const Station::Served& s) { served(s); },
-                          [this](uint32_t, double cpu_ns) { cpu_s_ += cpu_ns * 1e-9; }}) {}
+      station_(model(0),
+               {[this](uint64_t batch) { return service_noise(options_.seed, batch, model(0).sigma); },
+                [this](const Station::Served& s) { served(s); },
+                [this](uint32_t, double cpu_ns) { cpu_s_ += cpu_ns * 1e-9; }}) {}
 
 // Requests ------------------------------------------------------------------------------------------------
 
@@ -76,7 +75,8 @@ void SimServer::handle(http::Request& request, const http::Reply& reply) {
     case RouteKind::ready:
       return send(reply, 200, {});
     case RouteKind::server:
-      return send(reply, 200, fmt::format(R"({{"name":"mlq-tune simulate","version":"{}"}})", options_.version));
+      return send(reply, 200,
+                  fmt::format(R"({{"name":"mlq-tune simulate","version":"{}"}})", options_.version));
     case RouteKind::model:
       if (!known) break;
       return send(reply, 200,

@@ -5,8 +5,8 @@
 //   GET  /metrics
 //   /admin/v1/...                              knobs, as lib/serve/control/admin.h has them
 //
-// Answers name the generation of the knobs in x-mlq-gen: `7`, or `7-8` if it changed while the request waited.
-// At most queue_limit requests wait, what is over gets 503.
+// Answers name the generation of the knobs in x-mlq-gen: `7`, or `7-8` if it changed while the request
+// waited. At most queue_limit requests wait, what is over gets 503.
 #pragma once
 
 #include <cstdint>

@@ -23,13 +23,13 @@ struct ServerModel {
   uint32_t threads = 1;    // p, of an instance
   uint32_t batch = 1;      // B
   int64_t delay_ns = 0;
-  double cores = 1;         // C
-  double base_ns = 0;       // a
-  double request_ns = 0;    // b
-  double batch_power = 1;   // g
-  double parallel = 0;      // f
-  double sync = 0;          // s
-  double oversubscribe = 0; // o
+  double cores = 1;          // C
+  double base_ns = 0;        // a
+  double request_ns = 0;     // b
+  double batch_power = 1;    // g
+  double parallel = 0;       // f
+  double sync = 0;           // s
+  double oversubscribe = 0;  // o
   double sigma = 0;
   uint32_t queue_limit = 0;  // requests that find so many waiting are turned away; 0: none are
 };

@@ -26,8 +26,7 @@ void add_noise(records::WindowStats& window, const SurfaceNoise& noise, Draws& d
 }
 
 std::vector<std::shared_ptr<const Surface>> open_surfaces(const std::string& preset_or_file,
-                                                          const SurfaceOptions& options,
-                                                          std::string* runs) {
+                                                          const SurfaceOptions& options, std::string* runs) {
   if (find_preset(preset_or_file).preset != nullptr) return {make_preset_surface(preset_or_file, options)};
   if (preset_or_file != "-" && ::access(preset_or_file.c_str(), F_OK) != 0) {
     std::string names;

@@ -36,9 +36,9 @@ struct SurfaceOptions {
   bool recorded_sigma = false;   // of a recorded surface: as large as its repeats show
   std::optional<double> spikes;  // presets: 0.02; else 0
   MissingPoint missing = MissingPoint::nearest;
-  uint64_t truth_requests = 60'000;        // of the run that a preset's truth comes from
-  std::shared_ptr<const Space> space;      // of a recorded surface; null: the values that occur in it
-  std::optional<Config> start;             // else the middle of the grid
+  uint64_t truth_requests = 60'000;    // of the run that a preset's truth comes from
+  std::shared_ptr<const Space> space;  // of a recorded surface; null: the values that occur in it
+  std::optional<Config> start;         // else the middle of the grid
   records::ReaderOptions reader;
 };
 

@@ -70,12 +70,13 @@ void write_surface(const PresetChoice& choice, const WriteSurfaceOptions& option
     pass.repeat = k % options.repeats;
     const PresetLevel& load = choice.preset->levels[pass.level];
     const uint64_t seed = options.seed + pass.repeat;
-    pass.arrivals = make_arrivals(options.arrivals.empty() ? load.load : options.arrivals, options.requests, seed,
-                                  options.data_dir);
+    pass.arrivals = make_arrivals(options.arrivals.empty() ? load.load : options.arrivals, options.requests,
+                                  seed, options.data_dir);
     if (pass.arrivals.empty() || pass.arrivals.back() <= 0) throw input_error("there are no arrivals");
     pass.rate_per_s = load.rate_per_s;
     if (!options.arrivals.empty())
-      pass.rate_per_s = static_cast<double>(pass.arrivals.size()) / (static_cast<double>(pass.arrivals.back()) * 1e-9);
+      pass.rate_per_s =
+          static_cast<double>(pass.arrivals.size()) / (static_cast<double>(pass.arrivals.back()) * 1e-9);
     run_pass(*choice.preset, seed, options.threads, stop, pass);
     if (stop) return;
     write_pass(choice, pass, writer);

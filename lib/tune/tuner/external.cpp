@@ -40,7 +40,8 @@ void write_axis(const Axis& axis, jsonl::Buffer& out) {
       serve::write_knob_value(axis.values[k], out);
     }
     out.raw(']');
-    if (axis.ordered && std::holds_alternative<std::string>(axis.values.front())) out.raw(R"(,"ordered":true)");
+    if (axis.ordered && std::holds_alternative<std::string>(axis.values.front()))
+      out.raw(R"(,"ordered":true)");
   }
   text_member(out, "apply", apply_class_name(axis.apply));
   if (!axis.role.empty()) text_member(out, "role", axis.role);
