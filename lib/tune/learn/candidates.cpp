@@ -9,7 +9,6 @@
 namespace mlq::tune {
 namespace {
 
-constexpr size_t kSpreadOver = 200;
 constexpr double kStep = 0.3;  // the longest that one step may be
 
 void sort_unique(std::vector<PointId>& points) {
@@ -66,15 +65,15 @@ std::vector<PointId> random_points(const Features& features, size_t count, Draws
   return out;
 }
 
-PointId spread_point(const Features& features, std::span<const PointId> taken, Draws& draws) {
+PointId spread_point(const Features& features, std::span<const PointId> taken,
+                     std::span<const PointId> points) {
   const size_t columns = features.columns();
   std::vector<double> known(columns * taken.size()), x(columns);
   for (size_t k = 0; k < taken.size(); ++k)
     features.encode(taken[k], std::span<double>(known).subspan(k * columns, columns));
-  PointId best = features.space().middle();
+  PointId best = points[0];
   double best_distance = -1;
-  for (size_t tries = 0; tries < kSpreadOver; ++tries) {
-    const PointId point = features.space().draw(draws);
+  for (const PointId point : points) {
     features.encode(point, x);
     double nearest = std::numeric_limits<double>::infinity();
     for (size_t k = 0; k < taken.size(); ++k) {

@@ -12,17 +12,30 @@ namespace {
 
 constexpr size_t kTile = Cholesky::kTile;
 
+// Four doubles that the compiler keeps in a register, or in two: what is computed of each does not depend on
+// it.
+using Pack = double __attribute__((vector_size(32), aligned(8)));
+constexpr size_t kPacks = kTile / 4;
+static_assert(kPacks == 4);
+
+MLQ_ALWAYS_INLINE void load(const double* from, Pack& to) { to = *reinterpret_cast<const Pack*>(from); }
+MLQ_ALWAYS_INLINE void store(double* to, const Pack& from) { *reinterpret_cast<Pack*>(to) = from; }
+
 // to -= sum over k < terms of factors[k] * from[k * stride + 0 .. kTile). The sums stay in registers.
 MLQ_ALWAYS_INLINE void subtract_rows(double* to, const double* factors, const double* from, size_t stride,
                                      size_t terms) {
-  double sum[kTile];
-  for (size_t c = 0; c < kTile; ++c) sum[c] = to[c];
+  Pack s0, s1, s2, s3, r0, r1, r2, r3;
+  load(to, s0), load(to + 4, s1), load(to + 8, s2), load(to + 12, s3);
   for (size_t k = 0; k < terms; ++k) {
     const double f = factors[k];
     const double* row = from + k * stride;
-    for (size_t c = 0; c < kTile; ++c) sum[c] -= f * row[c];
+    load(row, r0), load(row + 4, r1), load(row + 8, r2), load(row + 12, r3);
+    s0 -= f * r0;
+    s1 -= f * r1;
+    s2 -= f * r2;
+    s3 -= f * r3;
   }
-  for (size_t c = 0; c < kTile; ++c) to[c] = sum[c];
+  store(to, s0), store(to + 4, s1), store(to + 8, s2), store(to + 12, s3);
 }
 
 // Row i of U but for the division: what the rows above leave of it.

@@ -30,6 +30,11 @@ void Forest::fit(const GpRows& rows, std::span<const Level> levels, uint64_t see
     level_features(levels_[rows.level[k]], level);
     for (size_t c = 0; c < kLevelFeatures; ++c) columns_[(own + c) * rows_ + k] = level[c];
   }
+  varied_.clear();
+  for (uint32_t f = 0; f < own + kLevelFeatures; ++f) {
+    const double* x = columns_.data() + f * rows_;
+    if (std::any_of(x, x + rows_, [&](double v) { return v != x[0]; })) varied_.push_back(f);
+  }
   nodes_.clear();
   leaves_.clear();
   roots_.clear();
@@ -43,7 +48,7 @@ Forest::Split Forest::best_split(std::span<const uint32_t> rows, std::span<const
   double total = 0;
   for (const uint32_t k : rows) total += y[k];
   const double size = static_cast<double>(rows.size());
-  for (uint32_t f = 0; f < columns_.size() / rows_; ++f) {
+  for (const uint32_t f : varied_) {
     const double* x = columns_.data() + f * rows_;
     double least = x[rows[0]], most = least;
     for (const uint32_t k : rows) {

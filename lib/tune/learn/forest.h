@@ -49,10 +49,11 @@ class Forest {
   const Features* features_;
   std::vector<Level> levels_;
   size_t rows_ = 0;
-  std::vector<double> columns_;  // of the rows, feature after feature; only while fitting
-  std::vector<uint32_t> order_;  // only while fitting
-  std::vector<Node> nodes_;      // of all trees
-  std::vector<Leaf> leaves_;     // beside nodes_
+  std::vector<double> columns_;   // of the rows, feature after feature; only while fitting
+  std::vector<uint32_t> varied_;  // features that are not the same in all rows
+  std::vector<uint32_t> order_;   // only while fitting
+  std::vector<Node> nodes_;       // of all trees
+  std::vector<Leaf> leaves_;      // beside nodes_
   std::vector<uint32_t> roots_;
 };
 

@@ -30,7 +30,14 @@ double log_density(const Normal& prior, double x) {
   return -0.5 * z * z;
 }
 
-// Matern-5/2 of the squared distance between scaled x (a number a column) and n scaled points whose columns
+// Matern-5/2 of a squared distance.
+MLQ_ALWAYS_INLINE double matern(double square) {
+  const double t = 5.0 * (square < 9e4 ? square : 9e4);  // beyond, the value is 0 but for 1e-280
+  const double s = std::sqrt(t);
+  return (1.0 + s + t * (1.0 / 3.0)) * fmath::exp_moderate(-s);
+}
+
+// That of the distances between scaled x (a number a column) and n scaled points whose columns
 // lie `stride` apart.
 struct MaternRow {
   static MLQ_ALWAYS_INLINE void run(const double* x, const double* points, size_t stride, size_t columns,
@@ -44,10 +51,25 @@ struct MaternRow {
         out[k] += d * d;
       }
     }
-    for (size_t k = 0; k < n; ++k) {
-      const double t = 5.0 * (out[k] < 9e4 ? out[k] : 9e4);  // beyond, the value is 0 but for 1e-280
-      const double s = std::sqrt(t);
-      out[k] = (1.0 + s + t / 3.0) * fmath::exp_moderate(-s);
+    for (size_t k = 0; k < n; ++k) out[k] = matern(out[k]);
+  }
+};
+
+// The same of n rows, each by its columns, and the kTile points of a tile, whose columns lie kTile apart:
+// out[i * kTile + p].
+struct MaternTile {
+  static MLQ_ALWAYS_INLINE void run(const double* rows, size_t stride, size_t n, const double* tile,
+                                    size_t columns, double* out) {
+    for (size_t i = 0; i < n; ++i) {
+      double square[kTile] = {};
+      for (size_t c = 0; c < columns; ++c) {
+        const double xc = rows[c * stride + i];
+        for (size_t p = 0; p < kTile; ++p) {
+          const double d = xc - tile[c * kTile + p];
+          square[p] += d * d;
+        }
+      }
+      for (size_t p = 0; p < kTile; ++p) out[i * kTile + p] = matern(square[p]);
     }
   }
 };
@@ -249,7 +271,7 @@ void Gp::predict(std::span<const PointId> points, LevelId level, std::span<doubl
                  std::span<double> variance) const {
   const size_t n = size(), columns = features_->columns();
   const double prior = signal_var_ + level_var_;
-  std::vector<double> x(columns), row(columns), tile(columns * kTile), k(std::max<size_t>(n, 1) * kTile);
+  std::vector<double> x(columns), tile(columns * kTile), k(std::max<size_t>(n, 1) * kTile);
   for (size_t begin = 0; begin < points.size(); begin += kTile) {
     const size_t width = std::min(kTile, points.size() - begin);
     for (size_t p = 0; p < width; ++p) {
@@ -257,11 +279,10 @@ void Gp::predict(std::span<const PointId> points, LevelId level, std::span<doubl
       for (size_t c = 0; c < columns; ++c) tile[c * kTile + p] = x[c] * scale_[c];
     }
     double sum[kTile] = {}, explained[kTile] = {};
+    run<MaternTile>(static_cast<const double*>(scaled_.data()), stride_, n,
+                    static_cast<const double*>(tile.data()), columns, k.data());
     for (size_t i = 0; i < n; ++i) {
-      for (size_t c = 0; c < columns; ++c) row[c] = scaled_[c * stride_ + i];
       double* out = k.data() + i * kTile;
-      run<MaternRow>(static_cast<const double*>(row.data()), static_cast<const double*>(tile.data()), kTile,
-                     columns, kTile, out);
       const double share = signal_var_ * share_[level * levels_ + rows_.level[i]];
       const double shift = rows_.level[i] == level ? level_var_ : 0.0;
       for (size_t p = 0; p < kTile; ++p) {

@@ -15,6 +15,7 @@ namespace mlq::tune {
 namespace {
 
 constexpr size_t kChallengers = 10'000, kLocalSearches = 10, kLocalSteps = 100;
+constexpr size_t kSpreadOver = 200;  // random points that the next of the first design is chosen from
 constexpr double kDesignShare = 0.25;
 
 class ForestEi final : public Tuner {
@@ -81,7 +82,7 @@ class ForestEi final : public Tuner {
     std::vector<PointId> taken;
     for (const PointSummary& s : history.tried(level)) taken.push_back(s.point);
     Draws draws(seed_, Purpose::design, history.rows().size());
-    const PointId point = spread_point(features_, taken, draws);
+    const PointId point = spread_point(features_, taken, random_points(features_, kSpreadOver, draws));
     return history.barred(point) ? history.start() : point;
   }
 

@@ -12,7 +12,8 @@
 namespace mlq::tune {
 namespace {
 
-constexpr size_t kPoints = 4000;  // grids with more are sampled
+constexpr size_t kPoints = 4000;     // grids with more are sampled
+constexpr size_t kSpreadOver = 200;  // random points that the next of the first design is chosen from
 constexpr double kStopGain = 0.1;
 constexpr size_t kStopAfter = 6;
 
@@ -92,7 +93,8 @@ class GpEi final : public Tuner {
     std::vector<PointId> taken;
     for (const Observation& row : seen_.rows()) taken.push_back(row.point);
     Draws draws(seed_, Purpose::design, seen_.rows().size());
-    const PointId point = spread_point(models_.features(), taken, draws);
+    const PointId point =
+        spread_point(models_.features(), taken, random_points(models_.features(), kSpreadOver, draws));
     return seen_.barred(point) ? seen_.start() : point;
   }
 

@@ -25,8 +25,10 @@ namespace {
 constexpr size_t kRegionPoints = 400, kWidePoints = 400;
 constexpr double kGain = 0.02;  // ln cost that a success lies under the incumbent
 constexpr double kGrow = 1.6, kShrink = 0.6, kMostRadius = 2, kLeastRadius = 0.12, kStartRadius = 1;
+constexpr double kFirstRadius = 0.5;  // of the first points, around the best so far,
+constexpr size_t kSpreadOver = 200;   // among so many
 constexpr uint32_t kSuccesses = 2;
-constexpr double kDull = 0.01;       // expected improvement that is not worth a trial,
+constexpr double kDull = 0.003;      // expected improvement that is not worth a trial,
 constexpr uint32_t kDullTrials = 5;  // so many times running
 constexpr double kExplored = 0.8;    // share of the budget
 constexpr double kLn3 = 1.0986122886681098;
@@ -133,6 +135,11 @@ class RrlAdaptive final : public Tuner {
     double y = 0;  // posterior mean
     bool feasible = false;
   };
+  struct Known {
+    size_t rows = 0;
+    LevelId level = 0;
+    Incumbent incumbent;
+  };
   struct Decision {
     std::optional<Choice> choice;  // none: nothing is left to try
     double promise = 0;            // the largest expected improvement
@@ -232,11 +239,16 @@ class RrlAdaptive final : public Tuner {
     } else if (const PointId middle = space.middle(); !tried_anywhere(middle)) {
       return first(middle, "the middle of the grid");
     }
+    // Spread, but near the best so far: the corners of a grid are where servers overload.
+    const PointId centre = seen_.best_mean(seen_.rows().back().level).value_or(seen_.start());
+    const std::vector<double> weights(space.dims(), 1.0);
+    std::vector<PointId> points =
+        region_points(models_.features(), weights, centre, kFirstRadius, kSpreadOver, random);
+    prepare(points);
+    if (points.empty()) points.push_back(centre);
     std::vector<PointId> taken;
     for (const Observation& row : seen_.rows()) taken.push_back(row.point);
-    PointId point = spread_point(models_.features(), taken, random);
-    if (seen_.barred(point)) point = seen_.start();
-    return first(point, "far from what was tried");
+    return first(spread_point(models_.features(), taken, points), "far from what was tried, near the best");
   }
 
   // The first trial at a level: what the others say of it.
@@ -280,11 +292,28 @@ class RrlAdaptive final : public Tuner {
   void prepare(std::vector<PointId>& points) const {
     std::sort(points.begin(), points.end());
     points.erase(std::unique(points.begin(), points.end()), points.end());
-    std::erase_if(points, [&](PointId p) { return seen_.barred(p); });
+    leave_out(points,
+              [&](LevelId, const PointSummary& s) { return s.failures > 0 && seen_.barred(s.point); });
+  }
+
+  // `unwanted` is asked of each summary of each level.
+  void leave_out(std::vector<PointId>& points, const auto& unwanted) const {
+    std::vector<PointId> out;
+    for (LevelId id = 0; id < seen_.levels().size(); ++id)
+      for (const PointSummary& s : seen_.tried(id))
+        if (unwanted(id, s)) out.push_back(s.point);
+    if (out.empty()) return;
+    std::sort(out.begin(), out.end());
+    std::erase_if(points, [&](PointId p) { return std::binary_search(out.begin(), out.end(), p); });
   }
 
   // The lowest posterior mean among what was tried and kept the constraints.
-  Incumbent incumbent(LevelId id) const {
+  Incumbent incumbent(LevelId id) {
+    if (known_.rows != seen_.rows().size() || known_.level != id)
+      known_ = {seen_.rows().size(), id, find_incumbent(id)};
+    return known_.incumbent;
+  }
+  Incumbent find_incumbent(LevelId id) const {
     std::optional<Incumbent> best;
     for (const PointSummary& s : seen_.tried(id)) {
       if (s.n == 0 || !s.feasible || seen_.barred(s.point)) continue;
@@ -328,10 +357,8 @@ class RrlAdaptive final : public Tuner {
       out.insert(out.end(), more.begin(), more.end());
     }
     prepare(out);
-    std::erase_if(out, [&](PointId p) {
-      const PointSummary* s = seen_.at(id, p);
-      return s != nullptr && s->tries >= options_.repeats;
-    });
+    leave_out(out,
+              [&](LevelId at, const PointSummary& s) { return at == id && s.tries >= options_.repeats; });
     return out;
   }
 
@@ -466,6 +493,7 @@ class RrlAdaptive final : public Tuner {
   History seen_;  // the rows taken in
   std::map<LevelId, LevelState> states_;
   Promise promise_;
+  Known known_;
   size_t own_rows_ = 0;
   PointId current_ = 0;
   size_t first_trials_ = 6;

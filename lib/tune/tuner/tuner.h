@@ -63,10 +63,10 @@ struct TunerOptions {
   bool observed_correction = false;
   bool latency = true;  // y is ln of nanoseconds; false: Q is scaled so that the first value is 40,000
   // rrl-a
-  std::string estimators = "alt";   // alt gp forest
-  std::string wide = "forest";      // forest never every:N stale:N
-  std::string region = "adaptive";  // adaptive fixed none
-  uint32_t repeats = 2;             // tries of a point while exploring
+  std::string estimators = "forest";  // alt gp forest
+  std::string wide = "forest";        // forest never every:N stale:N
+  std::string region = "adaptive";    // adaptive fixed none
+  uint32_t repeats = 2;               // tries of a point while exploring
   uint32_t finalists = 5;
   bool safe = false;
   double kappa = 1;
