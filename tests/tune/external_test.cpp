@@ -6,9 +6,9 @@
 #include "lib/base/error.h"
 #include "lib/tune/compare/compare.h"
 #include "lib/tune/compare/contestant.h"
+#include "lib/tune/drive/stdio_server.h"
 #include "lib/tune/space/space_file.h"
 #include "lib/tune/surface/preset.h"
-#include "lib/tune/drive/stdio_server.h"
 
 namespace mlq::tune {
 namespace {

@@ -8,7 +8,7 @@
 #include "lib/cli/provenance.h"
 #include "lib/tune/drive/ask_tell.h"
 #include "lib/tune/drive/emitter.h"
-#include "lib/tune/tuner/stdio_server.h"
+#include "lib/tune/drive/stdio_server.h"
 #include "tools/mlq-tune/commands.h"
 #include "tools/mlq-tune/target.h"
 
