@@ -121,15 +121,21 @@ void print(Context& context, const tune::SearchOutcome& outcome) {
     context.print(table.text());
   }
   cli::Table table({{"level", cli::Align::left},
-                    {"configuration", cli::Align::left},
+                    {"changes", cli::Align::left},
                     {"statistic"},
                     {"gain"},
                     {"95%"},
                     {"confirmed"}});
   for (const records::Policy& p : outcome.policies) {
     const auto percent = [](double share) { return fmt::format("{:+.1f}%", 100 * share); };
-    table.add({p.level, p.config.text,
-               p.stat_ns ? milliseconds(p.stat_ns) : fmt::format("{:.4g}", fmath::exp(p.y)),
+    std::string changed;
+    for (const auto& [name, value] : tune::parse_config(p.config.text, "policy")) {
+      const auto& names = p.changes.value_or(std::vector<std::string>{});
+      if (std::find(names.begin(), names.end(), name) == names.end()) continue;
+      changed += fmt::format("{}{}={}", changed.empty() ? "" : " ", name, serve::knob_text(value));
+    }
+    if (changed.empty()) changed = "as at the start";
+    table.add({p.level, changed, p.stat_ns ? milliseconds(p.stat_ns) : fmt::format("{:.4g}", fmath::exp(p.y)),
                p.gain_over_start ? percent(*p.gain_over_start) : "-",
                p.gain_lo ? fmt::format("{} to {}", percent(*p.gain_lo), percent(*p.gain_hi)) : "-",
                p.confirmed ? "yes" : "no"});

@@ -315,7 +315,8 @@ class Search {
   void choose() {
     for (LevelId level = 0; level < history_.levels().size(); ++level) {
       const auto best = tuner_->recommend(history_, level);
-      if (!best || history_.at(level, *best) == nullptr) continue;
+      const PointSummary* summary = best ? history_.at(level, *best) : nullptr;
+      if (summary == nullptr || summary->n == 0) continue;
       choices_.emplace_back(level, *best);
     }
   }

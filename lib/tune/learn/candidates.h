@@ -19,8 +19,8 @@ PointId spread_point(const Features& features, std::span<const PointId> taken, D
 std::vector<PointId> careful_neighbours(const Space& space, PointId point, size_t most, Draws& draws);
 
 // Up to `most` valid points within `radius` of the centre in the metric of regions, with its one-step
-// neighbours always among them; rising, the centre among them. Of too many, `most` drawn alike; of a grid that
-// is not kept, `most` drawn near the centre.
+// neighbours always among them; rising, the centre among them. Of too many, `most` drawn alike; of a grid
+// that is not kept, `most` drawn near the centre.
 std::vector<PointId> region_points(const Features& features, std::span<const double> weights, PointId centre,
                                    double radius, size_t most, Draws& draws);
 

@@ -16,7 +16,8 @@ const std::string_view mlq = R"json({"version":1,"name":"mlq","start":"live",
    "json":{"instances":"${instances}","intra_threads":"${intra_threads}","max_rows":"${max_rows}","delay_ns":"${delay_ns}"}}}],
   "verify":{"url":"$BASE/admin/v1/models/$MODEL/knobs",
    "equals":{"/knobs/instances":"${instances}","/knobs/intra_threads":"${intra_threads}","/knobs/max_rows":"${max_rows}","/knobs/delay_ns":"${delay_ns}"}},
-  "ready":{"url":"$BASE/v2/health/ready","expect":[200],"timeout":"30s"}}}
+  "ready":{"url":"$BASE/v2/health/ready","expect":[200],"timeout":"30s"}},
+ "measure":{"source":"prometheus","url":"http://127.0.0.1:8001/metrics","latency":"mlq_model_request_seconds","labels":{"model":"digits"}}}
 )json";
 
 const std::string_view triton = R"json({"version":1,"name":"triton","start":"live",

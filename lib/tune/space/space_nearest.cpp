@@ -143,16 +143,21 @@ std::vector<PointId> RegionMetric::region(PointId c, double radius) const {
     const uint16_t* codes = space_.codes_[a].data();
     for (size_t p = 0; p < sums.size(); ++p) sums[p] += parts[codes[p]];
   }
-  std::vector<PointId> near = space_.neighbours(c);
-  std::vector<PointId> out{c};
   // Three steps of 0.1 are a little more than 0.3 in floating point.
   const double most = radius * radius * (1 + 1e-9);
-  auto next = near.begin();
+  std::vector<PointId> room(points.size() + 1);
+  room[0] = c;
+  size_t n = 1;
+  // Without a branch, which would be guessed wrong at each border of the region.
   for (size_t p = 0; p < sums.size(); ++p) {
-    const bool neighbour = next != near.end() && *next == points[p];
-    if (neighbour) ++next;
-    if ((neighbour || sums[p] <= most) && points[p] != c) out.push_back(points[p]);
+    room[n] = points[p];
+    n += static_cast<size_t>(sums[p] <= most) & static_cast<size_t>(points[p] != c);
   }
+  const auto inside = static_cast<std::ptrdiff_t>(n);
+  std::vector<PointId> out(room.begin(), room.begin() + inside);
+  for (const PointId p : space_.neighbours(c))
+    if (!std::binary_search(out.begin() + 1, out.begin() + inside, p)) out.push_back(p);
+  std::inplace_merge(out.begin() + 1, out.begin() + inside, out.end());
   return out;
 }
 

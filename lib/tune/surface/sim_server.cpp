@@ -80,7 +80,8 @@ void SimServer::handle(http::Request& request, const http::Reply& reply) {
     case RouteKind::model:
       if (!known) break;
       return send(reply, 200,
-                  R"({"name":"sim","versions":["1"],"platform":"mlq_simulated","inputs":[],)"
+                  R"({"name":"sim","versions":["1"],"platform":"mlq_simulated",)"
+                  R"("inputs":[{"name":"input","datatype":"FP32","shape":[-1,1]}],)"
                   R"("outputs":[{"name":"output","datatype":"INT64","shape":[1]}]})",
                   gen_header(gen_));
     case RouteKind::model_ready:
