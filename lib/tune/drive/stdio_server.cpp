@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,7 +53,8 @@ class Session {
     question.budget = trials_;
     if (const jsonl::Value* budget = line.find("budget"))
       question.budget = budget->as_uint64().value_or(trials_);
-    question.window_s = number(line, "window_s").value_or(0);
+    question.budget = std::max<uint64_t>(question.budget, 1);
+    question.window_s = std::max(0.0, number(line, "window_s").value_or(0));
     last_ = tuner_->ask(history_, question);
     return config_line(last_.point,
                        fmt::format(R"({},"recommends":true)", last_.finished ? R"(,"finished":true)" : ""));
