@@ -8,8 +8,8 @@
 #include "lib/records/model.h"
 #include "lib/records/serve_schema.h"
 #include "lib/records/stream.h"
-#include "lib/records/trace.h"
 #include "lib/records/suite.h"
+#include "lib/records/trace.h"
 #include "lib/records/tune_schema.h"
 
 namespace mlq::records {

@@ -8,6 +8,7 @@ categories. Samplers have their own defaults; the seed is that of the run.
 """
 import math
 import sys
+import warnings
 
 import optuna
 import protocol
@@ -49,6 +50,7 @@ class Tuner:
 
 if __name__ == "__main__":
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     chosen = sys.argv[1] if len(sys.argv) > 1 else "tpe"
     if chosen not in SAMPLERS:
         sys.exit(f"optuna_tuner.py: {chosen} is none of {', '.join(SAMPLERS)}")

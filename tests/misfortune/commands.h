@@ -104,6 +104,12 @@ inline std::vector<Typical> typical_commands() {
        .argv = {"mlq-serve", "run", "--model", "m=http://127.0.0.1:9", "--listen", "127.0.0.1:0", "--admin",
                 "off", "--for", "100ms"},
        .keeps_output = true},
+      {.name = "tune_init", .argv = {"mlq-tune", "init", "--preset", "triton"}, .has_end = false},
+      {.name = "tune_simulate",
+       .argv = {"mlq-tune", "simulate", "--rows", "--preset", "pool-batch@400", "--requests", "50"}},
+      {.name = "tune_replay",
+       .argv = {"mlq-tune", "replay", "--surface", "pool-batch@400", "--truth-requests", "50", "--tuner",
+                "random", "--trials", "50"}},
   };
   return rows;
 }

@@ -6,9 +6,9 @@
 #include "lib/base/error.h"
 #include "lib/tune/compare/compare.h"
 #include "lib/tune/compare/contestant.h"
+#include "lib/tune/drive/stdio_server.h"
 #include "lib/tune/space/space_file.h"
 #include "lib/tune/surface/preset.h"
-#include "lib/tune/drive/stdio_server.h"
 
 namespace mlq::tune {
 namespace {
@@ -107,10 +107,12 @@ TEST(StdioServer, AnswersAsksAndLearnsFromTells) {
 {"type":"ask"}
 {"type":"tell","i":1,"config":{"n":1},"failed":true}
 {"type":"ask"}
+{"type":"recommend"}
 )");
-  EXPECT_EQ(answers, (std::vector<std::string>{R"({"type":"config","config":{"n":3}})",
-                                               R"({"type":"config","config":{"n":1}})",
-                                               R"({"type":"config","config":{"n":2}})"}));
+  EXPECT_EQ(answers, (std::vector<std::string>{R"({"type":"config","config":{"n":3},"recommends":true})",
+                                               R"({"type":"config","config":{"n":1},"recommends":true})",
+                                               R"({"type":"config","config":{"n":2},"recommends":true})",
+                                               R"({"type":"config","config":{"n":3}})"}));
 }
 
 TEST(StdioServer, NamesTheLineThatIsWrong) {

@@ -20,8 +20,5 @@ cli::Command status_command();
 cli::Command rollback_command();
 cli::Command explain_command();
 cli::Command export_command();
-cli::Command simulate_command();
-cli::Command replay_command();
-cli::Command compare_command();
 
 }  // namespace mlq::tools

@@ -59,7 +59,7 @@ cli::Command export_command() {
   command.examples = {
       {"mlq-tune export tune.state --to json", "one object, a member a level"},
       {"mlq-tune export tune.state --to env --level r15c0 >server.env", "for a service's environment file"},
-      {"my-server $(mlq-tune export tune.state --to argv --level r15c0)", "as options"},
+      {"echo my-server $(mlq-tune export tune.state --to argv --level r15c0)", "as options"},
   };
   command.run = [arguments](Context& context) { return write_export(*arguments, context); };
   return command;

@@ -131,7 +131,8 @@ cli::Command live_command() {
   add_tuner(command, a.options.tuner);
   add_state(command, a.state);
   command.examples = {
-      {"mlq-tune live --once --space server.json --slo 'p95<=80ms' --state /var/lib/mlq/server.state -o "
+      {"mlq-tune live --once --space server.json --slo 'p95<=80ms' --window 60s --state "
+       "/var/lib/mlq/server.state -o "
        "/dev/null",
        "a line for cron"},
       {"touch /var/lib/mlq/server.state.freeze", "no changes from now on"},

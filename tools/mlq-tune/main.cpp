@@ -26,8 +26,7 @@ int main(int argc, char** argv) {
       tools::simulate_command(),    tools::replay_command(),   tools::compare_command(),
       tools::ask_command(),         tools::tell_command(),     tools::live_command(),
       tools::status_command(),      tools::rollback_command(), tools::explain_command(),
-      tools::export_command(),      tools::simulate_command(), tools::replay_command(),
-      tools::compare_command()};
+      tools::export_command()};
   program.root.examples = {
       {"mlq-tune init --preset mlq >endpoint.json", "a file to begin with"},
       {"mlq-loadgen gen poisson --rate 200/s --duration 60s | mlq-tune search --endpoint "

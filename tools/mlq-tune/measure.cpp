@@ -151,8 +151,8 @@ cli::Command measure_command() {
        "duet.jsonl; then "
        "echo 'not worse'; fi",
        "a gate"},
-      {"mlq-tune measure --endpoint mlq:http://127.0.0.1:8002 --trace day.jsonl --url "
-       "http://127.0.0.1:8000/v2/models/digits/infer --config '{\"max_rows\":8}' --repeats 3 -o eight.jsonl",
+      {"mlq-tune measure --space server.json --trace day.jsonl --config '{\"max_rows\":8}' --repeats 3 -o "
+       "eight.jsonl",
        "three windows of one setting"},
   };
   command.run = [arguments](Context& context) { return measure(*arguments, context); };

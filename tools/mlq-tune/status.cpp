@@ -114,7 +114,7 @@ cli::Command status_command() {
       {"mlq-tune status tune.state --summary >/dev/null", "for people"},
       {"mlq-tune status tune.state | jq -c 'select(.type==\"policy\") | [.level,.config,.confirmed]'",
        "for programs"},
-      {"watch -n 5 'mlq-tune status tune.state --summary 2>&1 >/dev/null'", "beside a search that runs"},
+      {"mlq-tune status tune.state | jq -c 'select(.type==\"decision\")'", "is a change on its way?"},
   };
   command.run = [arguments](Context& context) { return status(*arguments, context); };
   return command;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,10 +53,15 @@ class Session {
     question.budget = trials_;
     if (const jsonl::Value* budget = line.find("budget"))
       question.budget = budget->as_uint64().value_or(trials_);
-    question.window_s = number(line, "window_s").value_or(0);
-    const Choice choice = tuner_->ask(history_, question);
-    return fmt::format(R"({{"type":"config","config":{}{}}})", config_json(space_->config(choice.point)),
-                       choice.finished ? R"(,"finished":true)" : "");
+    question.budget = std::max<uint64_t>(question.budget, 1);
+    question.window_s = std::max(0.0, number(line, "window_s").value_or(0));
+    last_ = tuner_->ask(history_, question);
+    return config_line(last_.point,
+                       fmt::format(R"({},"recommends":true)", last_.finished ? R"(,"finished":true)" : ""));
+  }
+
+  std::string recommend(const jsonl::ObjectParser& line) {
+    return config_line(tuner_->recommend(history_, level(line)).value_or(history_.start()), {});
   }
 
   void tell(const jsonl::ObjectParser& line, const std::string& where) {
@@ -69,6 +75,7 @@ class Session {
     row.i = tell.i.value_or(next_i_);
     row.point = *point;
     row.level = level(line);
+    row.confirm = last_.confirm && last_.point == *point;
     if (tell.y) row.y = *tell.y;
     if (tell.feasible) row.feasible = *tell.feasible;
     if (tell.slack) row.slack = *tell.slack;
@@ -84,6 +91,10 @@ class Session {
     SpaceFile file = parse_space_file(jsonl::json_text(*space), where);
     if (!file.space) throw input_error("{}: the space has no knobs", where);
     return file.space;
+  }
+
+  std::string config_line(PointId point, std::string_view more) const {
+    return fmt::format(R"({{"type":"config","config":{}{}}})", config_json(space_->config(point)), more);
   }
 
   PointId start(const jsonl::ObjectParser& line, const std::string& where) const {
@@ -106,6 +117,7 @@ class Session {
   std::unique_ptr<Tuner> tuner_;
   uint64_t trials_ = 100;
   uint64_t next_i_ = 0;
+  Choice last_;
 };
 
 }  // namespace
@@ -125,12 +137,14 @@ void serve_stdio(const TunerOptions& tuner, Input input,
     const std::string type = text_or(parser, "type", "");
     if (type == "space") {
       session = std::make_unique<Session>(tuner, parser, where);
-    } else if (type != "ask" && type != "tell") {
-      throw input_error("{}: \"{}\" is none of space, ask, tell", where, type);
+    } else if (type != "ask" && type != "tell" && type != "recommend") {
+      throw input_error("{}: \"{}\" is none of space, ask, tell, recommend", where, type);
     } else if (!session) {
       throw input_error("{}: {} before a space", where, type);
     } else if (type == "ask") {
       answer(session->ask(parser));
+    } else if (type == "recommend") {
+      answer(session->recommend(parser));
     } else {
       session->tell(parser, where);
     }

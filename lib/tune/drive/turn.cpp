@@ -284,11 +284,14 @@ void Turn::judge(const TurnRequest& request, TurnResult& result) const {
     trial.y = value.y;
   }
   say(value.note);
-  if (!window.valid) {
+  if (!window.valid || window.outcome == "void") {
     trial.outcome = "void";
     row.outcome = TrialOutcome::none;
-  } else if (trial.aborted) {
+  } else if (trial.aborted || (window.stat_is_bound && value.cost)) {
+    // Of a window that ended early, or whose statistic lies among unanswered requests, a bound is known.
     trial.outcome = "aborted";
+    row.feasible = false;
+    trial.feasible = false;
     row.outcome = TrialOutcome::aborted;
     row.y = value.cost ? value.y : std::numeric_limits<double>::quiet_NaN();
     if (request.incumbent_y && !(row.y >= *request.incumbent_y + kHopeless))

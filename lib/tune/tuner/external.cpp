@@ -88,6 +88,19 @@ class External : public Tuner {
         fmt::format("{}: {} configurations in a row were not valid", options_.name, kMostInvalid));
   }
 
+  std::optional<PointId> recommend(const History& history, LevelId level) override {
+    if (!recommends_ || history.count(level) == 0) return Tuner::recommend(history, level);
+    line_.clear();
+    line_.raw(R"({"type":"recommend")");
+    text_member(line_, "level", history.levels()[level].name);
+    line_.raw('}');
+    send();
+    receive();
+    const std::optional<PointId> point = read_point(nullptr);
+    if (!point) fail("it recommends what is no valid configuration: " + proposed_);
+    return point;
+  }
+
   void tell(const History& history, const Observation& row) override {
     records::Tell tell;
     tell.i = row.i;
@@ -141,24 +154,32 @@ class External : public Tuner {
 
   // False if the configuration is not one that may be tried.
   bool take_answer(const History& history, Choice& choice) {
-    jsonl::ObjectParser& parser = parser_;
-    if (!parser.parse_copy(answer_)) fail("its answer is no JSON object: " + parser.error());
-    const jsonl::Value* type = parser.find("type");
-    const jsonl::Value* config = parser.find("config");
-    if (type == nullptr || type->text != "config" || config == nullptr || config->kind != jsonl::Kind::object)
-      fail(R"(it did not answer ask with {"type":"config","config":{..}})");
-    if (const jsonl::Value* finished = parser.find("finished"))
-      choice.finished = finished->kind == jsonl::Kind::boolean && finished->boolean;
-    proposed_ = jsonl::json_text(*config);
-    std::optional<PointId> point;
-    try {
-      point = space_.find(parse_config(proposed_, options_.name));
-    } catch (const Error& error) {
-      fail(error.what());
-    }
+    const std::optional<PointId> point = read_point(&choice);
     if (!point || history.barred(*point)) return false;
     choice.point = *point;
     return true;
+  }
+
+  // The configuration in the answer, if it is a valid one.
+  std::optional<PointId> read_point(Choice* choice) {
+    if (!parser_.parse_copy(answer_)) fail("its answer is no JSON object: " + parser_.error());
+    const jsonl::Value* type = parser_.find("type");
+    const jsonl::Value* config = parser_.find("config");
+    if (type == nullptr || type->text != "config" || config == nullptr || config->kind != jsonl::Kind::object)
+      fail(R"(it did not answer with {"type":"config","config":{..}})");
+    if (choice != nullptr) choice->finished = flag("finished");
+    recommends_ = recommends_ || flag("recommends");
+    proposed_ = jsonl::json_text(*config);
+    try {
+      return space_.find(parse_config(proposed_, options_.name));
+    } catch (const Error& error) {
+      fail(error.what());
+    }
+  }
+
+  bool flag(std::string_view key) const {
+    const jsonl::Value* value = parser_.find(key);
+    return value != nullptr && value->kind == jsonl::Kind::boolean && value->boolean;
   }
 
   void tell_failed(const Question& question, const Level& level) {
@@ -176,6 +197,7 @@ class External : public Tuner {
   jsonl::Buffer line_;
   jsonl::ObjectParser parser_;
   std::string answer_, proposed_;
+  bool recommends_ = false;
 };
 
 }  // namespace

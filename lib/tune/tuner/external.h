@@ -9,6 +9,9 @@
 //     left to try, and that is what it would keep
 //   {"type":"tell","i":0,"config":{..},"level":"r17c0","cost":6.1e6,..}
 //     with the figures of the window, or "failed":true; it answers nothing
+//   {"type":"recommend","level":"r17c0"}
+//     only if an answer of its had "recommends":true: it answers as to ask, with what it would keep at that
+//     level; of other children that is the tried configuration with the lowest mean
 //
 // and at the end of the run an end of its input, at which it should exit.
 #pragma once
