@@ -13,7 +13,7 @@ struct Maker {
 
 const std::vector<Maker>& makers() {
   static const std::vector<Maker> all = {
-      {{"rrl-a", "regions of adaptive size, a Gaussian process and a forest in turn"}, make_rrl_adaptive},
+      {{"rrl-a", "regions of adaptive size, a forest, a Gaussian process"}, make_rrl_adaptive},
       {{"rrl", "RRL as published: a region of the table follows a neural network"}, make_rrl_table},
       {{"rrl-region", "a plain table: a region follows what was observed"}, make_rrl_table},
       {{"noregion", "the same table without regions"}, make_rrl_table},
