@@ -14,7 +14,7 @@ constexpr size_t kTile = Cholesky::kTile;
 
 // Four doubles that the compiler keeps in a register, or in two: what is computed of each does not depend on
 // it.
-using Pack = double __attribute__((vector_size(32), aligned(8)));
+using Pack = double __attribute__((vector_size(32), aligned(8), may_alias));
 constexpr size_t kPacks = kTile / 4;
 static_assert(kPacks == 4);
 
