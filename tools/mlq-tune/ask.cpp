@@ -113,7 +113,7 @@ cli::Command ask_command() {
        "the next configuration"},
       {"while mlq-tune ask --space space.json --state tune.state -o ask.jsonl; do ./trial ask.jsonl | "
        "mlq-tune tell "
-       "--space space.json --state tune.state; done",
+       "--space space.json --state tune.state || break; done",
        "a whole search as a shell loop"},
       {"mlq-tune ask --space space.json --state tune.state --level night --trials 40",
        "of a level of its own"},
