@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "lib/base/cpu_avx2.h"
 #include "lib/base/fmath.h"
@@ -14,12 +15,13 @@ constexpr size_t kTile = Cholesky::kTile;
 
 // Four doubles that the compiler keeps in a register, or in two: what is computed of each does not depend on
 // it.
-using Pack = double __attribute__((vector_size(32), aligned(8), may_alias));
+using Pack = double __attribute__((vector_size(32)));
 constexpr size_t kPacks = kTile / 4;
 static_assert(kPacks == 4);
 
-MLQ_ALWAYS_INLINE void load(const double* from, Pack& to) { to = *reinterpret_cast<const Pack*>(from); }
-MLQ_ALWAYS_INLINE void store(double* to, const Pack& from) { *reinterpret_cast<Pack*>(to) = from; }
+// By memcpy: the rows are aligned as doubles only.
+MLQ_ALWAYS_INLINE void load(const double* from, Pack& to) { std::memcpy(&to, from, sizeof to); }
+MLQ_ALWAYS_INLINE void store(double* to, const Pack& from) { std::memcpy(to, &from, sizeof from); }
 
 // to -= sum over k < terms of factors[k] * from[k * stride + 0 .. kTile). The sums stay in registers.
 MLQ_ALWAYS_INLINE void subtract_rows(double* to, const double* factors, const double* from, size_t stride,
