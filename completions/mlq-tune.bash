@@ -3,7 +3,7 @@
 # Sets commands, options and takes (the options with a value) for what $command names.
 _mlq_tune_table() {
   case $command in
-    '') commands='init check search run measure sweep simulate replay compare ask tell live status rollback explain export simulate replay compare' options='--help -h --version' takes='  ' ;;
+    '') commands='init check search run measure sweep simulate replay compare ask tell live status rollback explain export' options='--help -h --version' takes='  ' ;;
     'init') commands='' options='--preset --from-live --output -o --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --preset --from-live --output -o ' ;;
     'check') commands='' options='--space --endpoint --offline --trace --url --api --header --body --bodies --model --input --dim --conns --max-inflight --speed --timeout --max-lag --window-mode --slo --objective --window --settle --output -o --seed --strict --no-provenance --allow-truncated --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --space --endpoint --trace --url --api --header --body --bodies --model --input --dim --conns --max-inflight --speed --timeout --max-lag --window-mode --slo --objective --window --settle --output -o --seed ' ;;
     'search') commands='' options='--space --endpoint --trace --url --api --header --body --bodies --model --input --dim --conns --max-inflight --speed --timeout --max-lag --window-mode --slo --objective --trials --time --baseline --confirm --leave --hot-only --max-restarts --prior --dry-run --timing --window --settle --tuner --estimators --wide --region --repeats --finalists --safe --kappa --radius --radius-steps --alpha --repo-exact --observed-correction --state --state-reset --output -o --seed --strict --no-provenance --allow-truncated --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --space --endpoint --trace --url --api --header --body --bodies --model --input --dim --conns --max-inflight --speed --timeout --max-lag --window-mode --slo --objective --trials --time --baseline --confirm --leave --max-restarts --prior --window --settle --tuner --estimators --wide --region --repeats --finalists --kappa --radius --radius-steps --alpha --state --output -o --seed ' ;;
@@ -20,9 +20,6 @@ _mlq_tune_table() {
     'rollback') commands='' options='--space --endpoint --to --dry-run --state --state-reset --output -o --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --space --endpoint --to --state --output -o ' ;;
     'explain') commands='' options='--space --endpoint --slo --objective --level --tuner --estimators --wide --region --repeats --finalists --safe --kappa --radius --radius-steps --alpha --repo-exact --observed-correction --output -o --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --space --endpoint --slo --objective --level --tuner --estimators --wide --region --repeats --finalists --kappa --radius --radius-steps --alpha --output -o ' ;;
     'export') commands='' options='--to --level --unconfirmed --output -o --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --to --level --output -o ' ;;
-    'simulate') commands='' options='--preset --rows --listen --requests --repeats --arrivals --start --queue --duration --drift --refuse --lie --crash-on --output -o --threads -j --seed --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --preset --listen --requests --repeats --arrivals --start --queue --duration --drift --refuse --lie --crash-on --output -o --threads -j --seed ' ;;
-    'replay') commands='' options='--surface --space --start --noise --spikes --missing --truth-requests --tuner --estimators --wide --region --repeats --finalists --safe --kappa --radius --radius-steps --alpha --repo-exact --observed-correction --trials --phase --memory --timing --slo --objective --output -o --threads -j --seed --strict --no-provenance --allow-truncated --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --surface --space --start --noise --spikes --missing --truth-requests --tuner --estimators --wide --region --repeats --finalists --kappa --radius --radius-steps --alpha --trials --phase --memory --slo --objective --output -o --threads -j --seed ' ;;
-    'compare') commands='' options='--surface --space --start --noise --spikes --missing --truth-requests --tuner --external --trials --phase --memory --timing --slo --objective --seeds --assert --suite --episodes --output -o --threads -j --seed --strict --no-provenance --allow-truncated --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --surface --space --start --noise --spikes --missing --truth-requests --tuner --external --trials --phase --memory --slo --objective --seeds --assert --suite --episodes --output -o --threads -j --seed ' ;;
   esac
 }
 
@@ -166,26 +163,6 @@ _mlq_tune_words() {
     'export:--to') words='json env argv pbtxt vllm-flags table' ;;
     'export:--output' | 'export:-o') words=-f ;;
     'export:#'0) words=-f ;;
-    'simulate:--preset') words='pool-batch pool-delay rrl-cpu' ;;
-    'simulate:--output' | 'simulate:-o') words=-f ;;
-    'replay:--surface') words='pool-batch pool-delay rrl-cpu presets' ;;
-    'replay:--space') words=-f ;;
-    'replay:--missing') words='nearest refuse' ;;
-    'replay:--tuner') words='rrl-a rrl rrl-region noregion random grid hill tpe tpe:multivariate gp-ei gp-ei:stop forest-ei capes-like capes-like:paper deeprm-like deeprm-like:warm aimd' ;;
-    'replay:--estimators') words='alt gp forest' ;;
-    'replay:--wide') words='forest never every:3 stale:4' ;;
-    'replay:--region') words='adaptive fixed none' ;;
-    'replay:--memory') words='all level restart' ;;
-    'replay:--objective') words='latency min-resource weighted:w_l=1,w_v=1,w_r=1' ;;
-    'replay:--output' | 'replay:-o') words=-f ;;
-    'compare:--surface') words='pool-batch pool-delay rrl-cpu presets' ;;
-    'compare:--space') words=-f ;;
-    'compare:--missing') words='nearest refuse' ;;
-    'compare:--tuner') words='rrl-a rrl rrl-region noregion random grid hill tpe tpe:multivariate gp-ei gp-ei:stop forest-ei capes-like capes-like:paper deeprm-like deeprm-like:warm aimd' ;;
-    'compare:--memory') words='all level restart' ;;
-    'compare:--objective') words='latency min-resource weighted:w_l=1,w_v=1,w_r=1' ;;
-    'compare:--suite') words='rrl-paper' ;;
-    'compare:--output' | 'compare:-o') words=-f ;;
   esac
 }
 
