@@ -87,6 +87,7 @@ std::vector<std::string> commands() {
       "--latency 5ms; "
       "kill $server; wait $server; rm -r \"$PWD\"",
       "mlq-tune replay --surface pool-batch@400 --tuner rrl-a --trials 12 --truth-requests 300 --timing",
+      "mlq-tune compare --suite rrl-paper --tuner random,rrl-region --seeds 2 --episodes 20",
       "mlq-tune compare --surface pool-batch@400 --tuner random,hill --seeds 2 --trials 12 --truth-requests "
       "300 "
       "--timing",

@@ -290,8 +290,8 @@ TEST(ActuatorPipe, AChildMayLieSayNoBabbleOrDie) {
             "refused: too many");
   EXPECT_TRUE(result("read l; echo yes; read l").starts_with("broken: "))
       << result("read l; echo yes; read l");
-  EXPECT_NE(result("exit 3").find("it has ended (it ended with exit status 3)"), std::string::npos)
-      << result("exit 3");
+  // Whether it dies before or after it was written to, is not known.
+  EXPECT_TRUE(result("exit 3").starts_with("broken: ")) << result("exit 3");
   EXPECT_NE(result("read l; read l", "1s").find("it does not answer"), std::string::npos);
 }
 

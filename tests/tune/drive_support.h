@@ -208,7 +208,8 @@ struct FakeWorld {
     std::vector<std::string> out;
     for (const JournalRun& run : read_journal(state()).runs)
       for (const records::Trial& trial : run.trials)
-        if (trial.phase != "baseline" && trial.phase != "confirm") out.push_back(trial.config.text);
+        if (trial.phase != "baseline" && trial.phase != "confirm" && trial.aborted != "signal")
+          out.push_back(trial.config.text);
     return out;
   }
 };

@@ -90,6 +90,8 @@ void read_range(const Members& members, const Place& place, Told& told) {
                       serve::knob_text(told.most));
   const bool whole = told.axis.type == KnobType::integer || told.axis.type == KnobType::log_integer;
   told.axis.values = whole ? whole_values(told, place) : real_values(told, place);
+  // The present value joins the list, and is another tomorrow; the journal is of the same space all the same.
+  told.axis.identity = fmt::format("{} to {}", serve::knob_text(told.least), serve::knob_text(told.most));
 }
 
 // The present value and the default are on the axis, if they are in its range.

@@ -27,7 +27,9 @@ std::string Space::xxh3() const {
     text(axis.name);
     out.integer(static_cast<int>(axis.type));
     out.boolean(axis.ordered);
+    text(axis.identity);
     for (const KnobValue& value : axis.values) {
+      if (!axis.identity.empty()) break;
       out.raw(' ');
       serve::write_knob_value(value, out);
     }

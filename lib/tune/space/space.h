@@ -41,6 +41,8 @@ struct Axis {
   std::string role;  // "batch": what AIMD moves
   std::optional<Expression> when;
   std::string doc;
+  // What journals know the axis by, where its values depend on what is set just now; empty: its values.
+  std::string identity;
 };
 
 // A knob that follows from the others.
