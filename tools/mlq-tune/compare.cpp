@@ -74,8 +74,8 @@ bool judge(Context& context, const std::vector<tune::Assertion>& assertions, con
   for (const tune::Assertion& assertion : assertions) {
     const tune::Assertion::Verdict verdict = assertion.judge(bootstrap, trials);
     const std::string text = fmt::format("{}: {}; it is {}, from {} to {} at 95 %", assertion.text(),
-                                         verdict.holds ? "holds" : "fails", cli::rounded(verdict.value),
-                                         cli::rounded(verdict.lo), number(verdict.hi));
+                                         verdict.holds ? "holds" : "fails", number(verdict.value),
+                                         number(verdict.lo), number(verdict.hi));
     if (verdict.holds)
       context.note(text);
     else
