@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 
 #include "lib/base/clock.h"
@@ -62,6 +63,10 @@ void print(Context& context, const std::vector<records::Score>& summaries) {
   context.print(table.text());
 }
 
+std::string number(double value) {
+  return value == std::numeric_limits<double>::infinity() ? "infinity" : cli::rounded(value);
+}
+
 // True if all hold.
 bool judge(Context& context, const std::vector<tune::Assertion>& assertions, const tune::Bootstrap& bootstrap,
            uint64_t trials) {
@@ -69,8 +74,8 @@ bool judge(Context& context, const std::vector<tune::Assertion>& assertions, con
   for (const tune::Assertion& assertion : assertions) {
     const tune::Assertion::Verdict verdict = assertion.judge(bootstrap, trials);
     const std::string text = fmt::format("{}: {}; it is {}, from {} to {} at 95 %", assertion.text(),
-                                         verdict.holds ? "holds" : "fails", cli::rounded(verdict.value),
-                                         cli::rounded(verdict.lo), cli::rounded(verdict.hi));
+                                         verdict.holds ? "holds" : "fails", number(verdict.value),
+                                         number(verdict.lo), number(verdict.hi));
     if (verdict.holds)
       context.note(text);
     else
