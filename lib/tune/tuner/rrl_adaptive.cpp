@@ -1,5 +1,5 @@
-// rrl-a: RRL with a region of adaptive size. A forest, or a Gaussian process, or both in turn, say which point of
-// the region around the incumbent, or of everywhere, is worth a trial; levels share what they know.
+// rrl-a: RRL with a region of adaptive size. A forest, or a Gaussian process, or both in turn, say which
+// point of the region around the incumbent, or of everywhere, is worth a trial; levels share what they know.
 //
 // Every decision is a function of the seed and of the rows told: they are taken in one by one, whether or not
 // questions came in between, so that a resumed search goes on as the unbroken one would have.
