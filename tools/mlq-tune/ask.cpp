@@ -6,6 +6,7 @@
 #include "lib/base/io.h"
 #include "lib/base/units.h"
 #include "lib/cli/provenance.h"
+#include "lib/records/tune_schema.h"
 #include "lib/tune/drive/ask_tell.h"
 #include "lib/tune/drive/emitter.h"
 #include "lib/tune/drive/stdio_server.h"

@@ -7,6 +7,7 @@
 #include "lib/cli/provenance.h"
 #include "lib/records/load_schema.h"
 #include "lib/records/reader.h"
+#include "lib/records/tune_schema.h"
 #include "lib/tune/drive/ask_tell.h"
 #include "lib/tune/drive/emitter.h"
 #include "tools/mlq-tune/commands.h"
