@@ -187,8 +187,9 @@ struct Schema<Policy> {
       field<"y_hi", &Policy::y_hi>("", "Upper end of it."),
       field<"stat_ns", &Policy::stat_ns>("ns", "The statistic that the objective names."),
       field<"trials", &Policy::trials>("", "Trials at this level."),
-      field<"confirmed", &Policy::confirmed>(
-          "", "Whether repeated windows say that nothing that was tried is better."),
+      field<"confirmed", &Policy::confirmed>("",
+                                             "Whether windows in turn say that it is better than the start "
+                                             "configuration, or is the start itself."),
       field<"gain_over_start", &Policy::gain_over_start>(
           "", "Share of the start configuration's cost that is saved; negative if it costs more."),
       field<"gain_lo", &Policy::gain_lo>("", "Lower end of the 95 % interval of it."),

@@ -91,7 +91,6 @@ TEST(VirtualRun, TakesTheLevelsInTurn) {
   options.trials = 7;
   options.phase = 2;
   std::vector<LevelId> levels;
-  std::vector<uint64_t> budgets;
   for (const Memory memory : {Memory::all, Memory::level, Memory::restart}) {
     options.memory = memory;
     size_t made = 0;
@@ -103,6 +102,33 @@ TEST(VirtualRun, TakesTheLevelsInTurn) {
     levels = run_virtual(*surface, options, hooks, StopFlag()).levels;
     EXPECT_EQ(levels, (std::vector<LevelId>{0, 0, 1, 1, 0, 0, 1}));
     EXPECT_EQ(made, memory == Memory::all ? 1u : memory == Memory::level ? 2u : 4u);
+  }
+}
+
+// Whoever is told the end of a phase beforehand can stop exploring in time.
+TEST(VirtualRun, ATunerCountsItsOwnTrialsAndDoesNotKnowWhenTheLoadChanges) {
+  const auto surface = line({1000, 2000}, 2);
+  VirtualOptions options;
+  options.trials = 7;
+  options.phase = 2;
+  for (const Memory memory : {Memory::all, Memory::level, Memory::restart}) {
+    options.memory = memory;
+    std::vector<uint64_t> numbers;
+    VirtualHooks hooks;
+    struct Asked final : Scripted {
+      explicit Asked(std::vector<uint64_t>& n) : Scripted(std::vector<PointId>(100, 0)), numbers(n) {}
+      Choice ask(const History& history, const Question& question) override {
+        EXPECT_EQ(question.budget, 7u);
+        numbers.push_back(question.i);
+        return Scripted::ask(history, question);
+      }
+      std::vector<uint64_t>& numbers;
+    };
+    hooks.make = [&](const Space&) { return std::make_unique<Asked>(numbers); };
+    run_virtual(*surface, options, hooks, StopFlag());
+    EXPECT_EQ(numbers, memory == Memory::all     ? (std::vector<uint64_t>{0, 1, 2, 3, 4, 5, 6})
+                       : memory == Memory::level ? (std::vector<uint64_t>{0, 1, 0, 1, 2, 3, 2})
+                                                 : (std::vector<uint64_t>{0, 1, 0, 1, 0, 1, 0}));
   }
 }
 

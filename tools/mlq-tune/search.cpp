@@ -57,11 +57,12 @@ void add_budget(cli::Command& command, SearchArguments& a) {
                          cli::above_zero(parse_duration))
            .shown_default("none"),
        std::move(baseline),
-       cli::value_option("confirm", "N",
-                         "Pairs of windows at the end in which the best is measured in turn with the start "
-                         "configuration; 0: none.",
-                         o.confirm_pairs, parse_count)
-           .shown_default("3"),
+       cli::value_option(
+           "confirm", "N",
+           "Pairs of windows at the end in which the best is measured in turn with the start "
+           "configuration, which stays if the best is not surely better (one-sided 95 %); 0: none.",
+           o.confirm_pairs, parse_count)
+           .shown_default("5"),
        cli::choice_option<Leave>(
            "leave", "WHICH",
            "What is set at the end; after an error or a signal it is the start configuration.", o.leave,

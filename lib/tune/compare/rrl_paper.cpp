@@ -33,7 +33,7 @@ class Fixed : public Tuner {
   PointId point_;
 };
 
-std::string with_rate(const std::string& name, double rate) { return fmt::format("{}/rate={}", name, rate); }
+std::string with_rate(std::string_view name, double rate) { return fmt::format("{}/rate={}", name, rate); }
 
 Observation row_of(uint64_t i, PointId point, LevelId level, double rate_per_s, const EpisodeOutcome& outcome,
                    double limit_ns, PaperGoal goal) {
@@ -105,7 +105,7 @@ class Suite {
       : options_(options),
         stop_(stop),
         done_(done),
-        tuners_(options.tuners.empty() ? paper_contestants(options.rates) : options.tuners) {
+        tuners_(options.tuners.empty() ? paper_contestants() : options.tuners) {
     for (const Contestant& tuner : tuners_) paper_.tuners.push_back(tuner.name);
     paper_.tuners.emplace_back(kStart);
     paper_.tuners.emplace_back(kBestStatic);
@@ -184,10 +184,10 @@ class Suite {
 
 }  // namespace
 
-std::vector<Contestant> paper_contestants(const std::vector<double>& rates) {
+std::vector<Contestant> paper_contestants() {
   std::vector<Contestant> all = parse_contestants("rrl,rrl-region,rrl-a,random");
-  for (const char* rival : {"capes-like:paper", "capes-like", "deeprm-like", "deeprm-like:warm"})
-    for (const double rate : rates) all.push_back(parse_contestant(with_rate(rival, rate)));
+  for (const TunerInfo& rival : tuner_infos())
+    for (const double rate : rival.rates) all.push_back(parse_contestant(with_rate(rival.name, rate)));
   return all;
 }
 

@@ -47,8 +47,6 @@ struct RrlPaperOptions {
   unsigned threads = 1;
   std::string data_dir;
   std::vector<Contestant> tuners;  // empty: all that the paper's table needs
-  // RRL is held against these with the best of their rates; more of them cost more time.
-  std::vector<double> rates = {0.0003, 0.001, 0.003};
 };
 
 struct RrlPaper {
@@ -58,8 +56,8 @@ struct RrlPaper {
   std::vector<PaperResult> results;  // by tuner, then workload and goal, then seed
 };
 
-// rrl, rrl-region, rrl-a, random, and each rival with each rate.
-std::vector<Contestant> paper_contestants(const std::vector<double>& rates);
+// rrl, rrl-region, rrl-a, random, and each rival with each rate that it is given.
+std::vector<Contestant> paper_contestants();
 
 // Runs everything on `threads` threads; `done` is told how many of all runs are over. Deterministic. When
 // `stop` is set the results are fewer.

@@ -50,15 +50,6 @@ class Search {
     return *it->second;
   }
 
-  // Trials that the tuner of this phase will have in all.
-  uint64_t budget() const {
-    const uint64_t phases = (options_.trials + options_.phase - 1) / options_.phase;
-    const uint64_t levels = surface_.levels().size();
-    if (levels == 1 || options_.memory == Memory::all) return options_.trials;
-    if (options_.memory == Memory::restart) return std::min(options_.phase, options_.trials);
-    return std::min(options_.trials, options_.phase * ((phases + levels - 1) / levels));
-  }
-
   Choice ask(Lane& lane, const Question& question, std::optional<int64_t>& decide_ns) {
     const int64_t before = options_.timing != nullptr ? options_.timing->now_ns() : 0;
     Choice choice = lane.tuner->ask(lane.history, question);
@@ -79,9 +70,10 @@ class Search {
     if (phase != phase_) held_ = std::nullopt;
     phase_ = phase;
     Question question;
-    question.i = i;
+    // Its own trials: no tuner is told when the load will change.
+    question.i = lane.history.rows().size();
     question.level = trial.level;
-    question.budget = budget();
+    question.budget = options_.trials;
     question.window_s = window_s_;
     if (held_) {
       trial.choice.point = *held_;

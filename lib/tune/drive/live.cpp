@@ -292,16 +292,17 @@ class Live {
     double mean = 0;
     for (const double ratio : confirmation.log_ratios) mean += ratio;
     if (!confirmation.log_ratios.empty()) mean /= static_cast<double>(confirmation.log_ratios.size());
-    const bool enough = confirmation.log_ratios.size() >= options_.confirm_pairs;
-    const bool gain = mean < -endpoint_.safety.gain;
-    if (!enough || !gain || !confirmation.holds(options_.margin)) {
+    const bool enough = confirmation.pairs >= options_.confirm_pairs;
+    const bool gain = mean < -endpoint_.safety.gain || confirmation.rescued == confirmation.pairs;
+    if (!enough || !gain || !confirmation.better(options_.margin)) {
       put_back("the candidate was not better");
       outcome_.result = LiveResult::kept;
       outcome_.reason = "the candidate was not better";
       return done();
     }
     records::Policy policy = make_policy(history_, *confirmation.level, candidate, incumbent_, &confirmation,
-                                         options_.margin, objective_.is_latency());
+                                         objective_.is_latency());
+    policy.confirmed = true;
     turn_.event("promoted", next_i_, candidate, "confirmed", config_id(space_.config(incumbent_)),
                 config_id(space_.config(candidate)));
     emitter_.write(policy);

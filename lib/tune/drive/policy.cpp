@@ -41,31 +41,27 @@ void set_gain(records::Policy& policy, double ratio, double lo, double hi) {
 }  // namespace
 
 void Confirmation::add(const TurnResult& start, const TurnResult& found) {
-  if (found.row.outcome != TrialOutcome::none && !found.row.feasible) all_kept = false;
   if (start.row.outcome == TrialOutcome::none || found.row.outcome == TrialOutcome::none) return;
-  // A start that fails has no figure; that the best has one is what counts.
-  if (start.row.outcome != TrialOutcome::ok || found.row.outcome != TrialOutcome::ok) {
-    if (found.row.outcome != TrialOutcome::ok) all_kept = false;
-    return;
-  }
   if (start.trial.level != found.trial.level) return;
+  const auto kept = [](const TurnResult& r) { return r.row.outcome == TrialOutcome::ok && r.row.feasible; };
+  ++pairs;
+  if (!kept(found)) all_kept = false;
+  if (kept(found) && !kept(start)) ++rescued;
+  // A window that was cut short, or a server that fails, has no figure.
+  if (start.row.outcome != TrialOutcome::ok || found.row.outcome != TrialOutcome::ok) return;
   log_ratios.push_back(found.row.y - start.row.y);
   start_windows.push_back(start.trial);
   best_windows.push_back(found.trial);
 }
 
-bool Confirmation::worse(double margin) const {
-  if (log_ratios.size() < 2) return false;
-  return stats::mean_interval(log_ratios, 0.90).lo > fmath::log(1 + margin);
-}
-
-bool Confirmation::holds(double margin) const {
-  if (log_ratios.size() < 2 || !all_kept) return false;
-  return stats::mean_interval(log_ratios, 0.90).hi < fmath::log(1 + margin);
+bool Confirmation::better(double margin) const {
+  if (pairs < 2 || !all_kept) return false;
+  if (rescued == pairs) return true;
+  return log_ratios.size() >= 2 && stats::mean_interval(log_ratios, 0.90).hi < fmath::log1p(margin);
 }
 
 records::Policy make_policy(const History& history, LevelId level, PointId point, PointId start,
-                            const Confirmation* confirmation, double margin, bool latency) {
+                            const Confirmation* confirmation, bool latency) {
   const Space& space = history.space();
   records::Policy policy;
   policy.level = history.levels()[level].name;
@@ -90,11 +86,11 @@ records::Policy make_policy(const History& history, LevelId level, PointId point
   if (confirmation != nullptr && !confirmation->log_ratios.empty()) {
     const stats::MeanInterval i = stats::mean_interval(confirmation->log_ratios);
     set_gain(policy, i.mean, i.lo, i.hi);
-    policy.confirmed = confirmation->holds(margin);
   } else if (!at_start.empty() && !values.empty() && point != start) {
     const stats::MeanInterval a = interval(at_start, start_variance), b = interval(values, variance);
     set_gain(policy, b.mean - a.mean, b.lo - a.hi, b.hi - a.lo);
   }
+  if (confirmation != nullptr) policy.confirmed = confirmation->better();
   if (point == start) policy.confirmed = summary != nullptr && summary->feasible && summary->n >= 2;
   std::vector<std::string> changed;
   for (size_t axis = 0; axis < space.dims(); ++axis)

@@ -14,23 +14,24 @@ namespace mlq::tune {
 struct Confirmation {
   std::optional<LevelId> level;
   PointId best = 0;
-  std::vector<double> log_ratios;  // y of the best less y of the start, a pair each
+  uint64_t pairs = 0;              // that say something
+  uint64_t rescued = 0;            // of these, the best kept the SLO and the start did not
+  std::vector<double> log_ratios;  // y of the best less y of the start, a pair each in which both have one
   std::vector<records::Trial> start_windows, best_windows;
   bool all_kept = true;  // every window of the best kept the SLO
 
   // A pair in which one says nothing is left out.
   void add(const TurnResult& start, const TurnResult& found);
-  // The best is surely no better: the interval of the ratio lies above margin.
-  bool worse(double margin) const;
-  // It is better, or within `margin`, at one-sided 95 %, by at least 2 pairs.
-  bool holds(double margin) const;
+  // In at least 2 pairs the best kept the SLO always, and the start never, or the one-sided 95 % interval of
+  // the ratio lies below 1 + margin. Of equal configurations 5 % are better by a margin of 0.
+  bool better(double margin = 0) const;
 };
 
 // The policy of a level: mean y with its 95 % interval over the windows of the point, the gain over the start
 // configuration (of the confirmation where there is one, else of the search's own windows), and whether it is
-// confirmed: in alternation with the start, or, where the start itself is the best, by 2 windows that kept
-// the SLO.
+// confirmed: better than the start in alternation with it, or, where the start itself is the best, by 2
+// windows that kept the SLO.
 records::Policy make_policy(const History& history, LevelId level, PointId point, PointId start,
-                            const Confirmation* confirmation, double margin, bool latency);
+                            const Confirmation* confirmation, bool latency);
 
 }  // namespace mlq::tune

@@ -375,16 +375,21 @@ class Search {
     for (const auto& [level, point] : choices_) {
       const bool here = confirmation_.level == level && confirmation_.best == point;
       records::Policy policy = make_policy(history_, level, point, start_, here ? &confirmation_ : nullptr,
-                                           options_.margin, objective_.is_latency());
+                                           objective_.is_latency());
       const PointSummary* summary = history_.at(level, point);
       if (summary->feasible && summary->n > 0) outcome_.feasible = true;
       if (level == most_seen() && summary->feasible && summary->n > 0) best = point;
-      // What proved no better in the confirmation is not kept.
-      if (here && confirmation_.worse(options_.margin)) {
+      // What did not prove better is not kept, however lucky its windows were in the search.
+      if (here && !confirmation_.better() && best == point) {
+        std::string ratio = "their windows say nothing";
+        if (policy.gain_lo)
+          ratio = fmt::format("cost less by {:.1f} %, from {:.1f} to {:.1f} at 95 %",
+                              100 * *policy.gain_over_start, 100 * *policy.gain_lo, 100 * *policy.gain_hi);
         notice_(
-            "the best of the search was worse than the start configuration when both were measured in turn; "
-            "the "
-            "start configuration stays");
+            fmt::format("the best of the search was not surely better than the start configuration when both "
+                        "were measured in "
+                        "turn ({}); the start configuration stays",
+                        ratio));
         best = start_;
       }
       emitter_.write(policy);

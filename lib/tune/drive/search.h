@@ -19,8 +19,7 @@ struct SearchOptions {
   std::optional<int64_t> time_ns;    // no trial begins after it
   std::optional<uint64_t> baseline;  // re-measure the incumbent every N trials; 0: never; none: by the noise
   Leave leave = Leave::best;
-  uint64_t confirm_pairs = 3;            // of windows, start against best, at the end; 0: none
-  double margin = 0.02;                  // of the verdict of these
+  uint64_t confirm_pairs = 5;            // of windows, start against best, at the end; 0: none
   std::optional<uint64_t> max_restarts;  // changes of class restart
   bool hot_only = false;                 // knobs of other classes stay as they are
   bool dry_run = false;

@@ -161,15 +161,17 @@ void Surrogates::ready(const History& history, LevelId level) {
 void Surrogates::ready_forest(const History& history, LevelId level) {
   ready(history, level);
   const size_t n = history.rows().size();
-  if (forest_rows_ == n && n > 0) return;
+  if (forest_rows_ == n && forest_level_ == level && n > 0) return;
   forest_rows_ = n;
-  if (all_rows_) {
+  forest_level_ = level;
+  if (all_rows_ && history.count(level) == n) {
     forest_.fit(given_, history.levels(), seed_, n);
     return;
   }
-  std::vector<size_t> all(n);
-  std::iota(all.begin(), all.end(), size_t{0});
-  forest_.fit(rows_of(history, all, winsorised(history, all), target_), history.levels(), seed_, n);
+  std::vector<size_t> own;
+  for (size_t k = 0; k < n; ++k)
+    if (history.rows()[k].level == level) own.push_back(k);
+  forest_.fit(rows_of(history, own, winsorised(history, own), target_), history.levels(), seed_, n);
 }
 
 void Surrogates::impute(const History& history) {

@@ -36,7 +36,8 @@ class Surrogates {
   void told(const History& history);
   // Makes the models those of the history as it is, for questions about a level; cheap if they are already.
   void ready(const History& history, LevelId level);
-  // Grows the forest too.
+  // Grows the forest too, from the rows of that level alone: with those of others among them it went on
+  // exploring where it had nothing to find (design note 0006).
   void ready_forest(const History& history, LevelId level);
 
   const Gp& gp() const { return gp_; }
@@ -89,6 +90,7 @@ class Surrogates {
   std::vector<Constraint> constraints_;
   size_t fitted_ = 0;                        // rows at the last fit
   size_t ready_rows_ = 0, forest_rows_ = 0;  // rows known to the models
+  LevelId forest_level_ = 0;
   size_t ready_levels_ = 0;
 };
 

@@ -364,7 +364,8 @@ class RrlAdaptive final : public Tuner {
 
   Decision decide(LevelId id, double window_s) {
     const bool forest_turn =
-        options_.estimators == "forest" || (options_.estimators == "alt" && seen_.rows().size() % 2 == 0);
+        seen_.count(id) >= first_trials_ &&
+        (options_.estimators == "forest" || (options_.estimators == "alt" && seen_.rows().size() % 2 == 0));
     if (forest_turn) {
       models_.ready_forest(seen_, id);
     } else {
