@@ -116,6 +116,26 @@ TEST(Metrics, OtherGenerationsAreKeptApart) {
   EXPECT_EQ(s.other_count, 3);
 }
 
+// A server that was just started, and the first requests that it serves.
+TEST(Metrics, AHistogramThatIsDeclaredAndHasNoSeriesYetIsEmpty) {
+  const std::string declared = "# HELP latency_seconds of all\n# TYPE latency_seconds histogram\n";
+  const MetricState before = state(declared);
+  EXPECT_TRUE(before.is_histogram());
+  EXPECT_EQ(before.count, 0);
+  const MetricState after = state(declared + histogram_text({{"0.1", 3}, {"+Inf", 4}}, 1));
+  const auto between = added(before, after);
+  ASSERT_TRUE(between);
+  EXPECT_EQ(between->count, 4);
+  EXPECT_EQ(between->buckets.size(), 2u);
+  EXPECT_FALSE(added(after, before)) << "a server that was started anew";
+  // Series that the labels do not match are a mistake in the file.
+  MetricQuery q = query();
+  q.labels["model"] = "x";
+  EXPECT_NE(message_of(declared + histogram_text({{"+Inf", 3}}, 1, "model=\"y\""), q).find("labels"),
+            std::string::npos);
+  EXPECT_NE(message_of("# TYPE latency_seconds counter\n").find("is not there"), std::string::npos);
+}
+
 TEST(Metrics, FaultsNameTheMetric) {
   MetricQuery q = query();
   EXPECT_NE(message_of("a 1\n").find("metric latency_seconds is not there"), std::string::npos);

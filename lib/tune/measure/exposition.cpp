@@ -123,6 +123,7 @@ class Collector {
       : where_(where), query_(query), gen_(gen) {}
 
   void add(const MetricSample& sample);
+  void declare(std::string_view name, std::string_view type);
   MetricState finish();
 
  private:
@@ -205,6 +206,7 @@ void Collector::add(const MetricSample& sample) {
   // The quantiles of a summary are those of its whole life, so they say nothing of a window.
   const auto is_quantile = [](const auto& label) { return label.first == "quantile"; };
   if (!wanted || std::any_of(sample.labels.begin(), sample.labels.end(), is_quantile)) return;
+  if (of_latency) state_.empty_histogram = false;
   // The CPU time is of the process, which has no model.
   const Match matched = name == query_.cpu ? Match::yes : match(sample);
   if (matched == Match::no) return;
@@ -249,10 +251,16 @@ void Collector::need(bool seen, std::string_view metric) const {
                     query_.labels.empty() ? "" : " with the labels that \"measure\" asks for");
 }
 
+// A server that has not served yet declares its histograms, and has no series of them.
+void Collector::declare(std::string_view name, std::string_view type) {
+  if (name == query_.latency && type == "histogram") state_.empty_histogram = true;
+}
+
 MetricState Collector::finish() {
-  need(sum_seen_ || plain_seen_ || !buckets_.empty() || histogram_other_ > 0, query_.latency);
+  need(sum_seen_ || plain_seen_ || !buckets_.empty() || histogram_other_ > 0 || state_.empty_histogram,
+       query_.latency);
   if (query_.count.empty()) {
-    need(histogram_count_seen_, query_.latency + "_count");
+    need(histogram_count_seen_ || state_.empty_histogram, query_.latency + "_count");
     state_.count = histogram_count_;
     state_.other_count = histogram_other_;
   } else {
@@ -279,7 +287,8 @@ MetricState Collector::finish() {
 }  // namespace
 
 void read_exposition(std::string_view text, std::string_view where,
-                     const std::function<void(const MetricSample&)>& take) {
+                     const std::function<void(const MetricSample&)>& take,
+                     const std::function<void(std::string_view name, std::string_view type)>& declare) {
   MetricSample sample;
   for (uint64_t number = 1; !text.empty(); ++number) {
     const size_t end = text.find('\n');
@@ -289,7 +298,17 @@ void read_exposition(std::string_view text, std::string_view where,
     text.remove_prefix(end + 1);
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
     while (!line.empty() && is_blank(line.front())) line.remove_prefix(1);
-    if (line.empty() || line.front() == '#') continue;
+    if (line.empty()) continue;
+    if (line.front() == '#') {
+      LineScanner comment(line.substr(1));
+      comment.blanks();
+      if (!declare || comment.word() != "TYPE") continue;
+      comment.blanks();
+      const std::string_view name = comment.word();
+      comment.blanks();
+      declare(name, comment.word());
+      continue;
+    }
     if (!read_sample(line, sample)) {
       throw input_error("{}: line {}: \"{}\" is no sample, as in name{{label=\"value\"}} 1.5", where, number,
                         line.substr(0, 80));
@@ -301,7 +320,9 @@ void read_exposition(std::string_view text, std::string_view where,
 MetricState read_metrics(std::string_view text, std::string_view where, const MetricQuery& query,
                          std::string_view gen) {
   Collector collector(where, query, gen);
-  read_exposition(text, where, [&collector](const MetricSample& sample) { collector.add(sample); });
+  read_exposition(
+      text, where, [&collector](const MetricSample& sample) { collector.add(sample); },
+      [&collector](std::string_view name, std::string_view type) { collector.declare(name, type); });
   return collector.finish();
 }
 

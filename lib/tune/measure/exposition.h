@@ -18,11 +18,12 @@ struct MetricSample {
   double value = 0;                                         // may be NaN or infinite
 };
 
-// Calls `take` for each sample. Comments, types and time stamps are passed over. Input Errors name `where`
-// and the line: a line that is no sample, a label twice, a last line without its line end (the text was cut).
-// Memory: one line's.
+// Calls `take` for each sample, and `declare`, if there is one, for each "# TYPE name type". Other comments
+// and time stamps are passed over. Input Errors name `where` and the line: a line that is no sample, a label
+// twice, a last line without its line end (the text was cut). Memory: one line's.
 void read_exposition(std::string_view text, std::string_view where,
-                     const std::function<void(const MetricSample&)>& take);
+                     const std::function<void(const MetricSample&)>& take,
+                     const std::function<void(std::string_view name, std::string_view type)>& declare = {});
 
 using MetricLabels = std::map<std::string, std::string>;
 
@@ -52,7 +53,9 @@ struct MetricState {
   double cpu_s = 0;
   double inflight = 0;
 
-  bool is_histogram() const { return !buckets.empty(); }
+  bool empty_histogram = false;  // it is declared as one, and nothing was counted yet
+
+  bool is_histogram() const { return !buckets.empty() || empty_histogram; }
 };
 
 // Input Errors that name `where` and the metric: one that is missing, that no series matches, a series twice,

@@ -119,10 +119,12 @@ void describe_statistic(const MetricState& whole, std::span<const MetricState> p
 }  // namespace
 
 std::optional<MetricState> added(const MetricState& before, const MetricState& after) {
-  if (before.buckets.size() != after.buckets.size()) return std::nullopt;
+  // A histogram that nothing was counted in yet has no buckets.
+  const bool first = before.buckets.empty() && before.count == 0;
+  if (!first && before.buckets.size() != after.buckets.size()) return std::nullopt;
   MetricState out = after;
   const auto fell = [](double a, double b) { return b < a; };
-  for (size_t k = 0; k < after.buckets.size(); ++k) {
+  for (size_t k = 0; !first && k < after.buckets.size(); ++k) {
     if (before.buckets[k].le_ns != after.buckets[k].le_ns ||
         fell(before.buckets[k].count, after.buckets[k].count))
       return std::nullopt;
