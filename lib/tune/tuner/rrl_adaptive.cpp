@@ -379,7 +379,7 @@ class RrlAdaptive final : public Tuner {
                   : models_.gp_posteriors(points, id, posteriors);
     };
     ask_model();
-    if (options_.safe && !keep_safe(points, posteriors, best)) {
+    if (options_.safe && !keep_safe(id, points, posteriors, best)) {
       points = seen_.space().neighbours(best.point);
       prepare(points);
       ask_model();
@@ -424,14 +424,19 @@ class RrlAdaptive final : public Tuner {
     return metric.distance2(point, centre) <= radius * radius ? "region" : "wide";
   }
 
-  // What is surely not much worse than the incumbent, or keeps the limit. False if nothing is left.
-  bool keep_safe(std::vector<PointId>& points, std::vector<Posterior>& posteriors,
-                 const Incumbent& best) const {
+  // What is surely not much worse than the incumbent, or keeps the limit; by the process too, which, unlike
+  // the forest, is the less sure the farther a point lies from what was tried. False if nothing is left.
+  bool keep_safe(LevelId id, std::vector<PointId>& points, std::vector<Posterior>& posteriors,
+                 const Incumbent& best) {
+    models_.ready(seen_, id);
+    std::vector<Posterior> process;
+    models_.gp_posteriors(points, id, process);
     const double most =
         std::max(models_.y_limit().value_or(-std::numeric_limits<double>::infinity()), best.y + kLn3);
     size_t kept = 0;
     for (size_t k = 0; k < points.size(); ++k) {
-      if (posteriors[k].mean + options_.kappa * posteriors[k].sd > most) continue;
+      const auto most_likely = [&](const Posterior& p) { return p.mean + options_.kappa * p.sd; };
+      if (std::max(most_likely(posteriors[k]), most_likely(process[k])) > most) continue;
       points[kept] = points[k];
       posteriors[kept++] = posteriors[k];
     }

@@ -69,7 +69,7 @@ struct TunerOptions {
   uint32_t repeats = 2;               // tries of a point while exploring
   uint32_t finalists = 5;
   bool safe = false;
-  double kappa = 1;
+  double kappa = 3;
   // learning rate (capes-like, deeprm-like) or width; none: the tuner's default
   std::optional<double> rate;
   std::optional<double> limit_ns;  // of the SLO's first aggregate latency term; aimd needs it
