@@ -10,7 +10,9 @@ namespace mlq::test {
 // Made under the system's folder for temporary files, removed with all that is in it.
 class TempDir {
  public:
-  TempDir();
+  TempDir() : TempDir(std::filesystem::temp_directory_path()) {}
+  // Made under `parent`.
+  explicit TempDir(const std::filesystem::path& parent);
   ~TempDir();
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;
@@ -25,6 +27,10 @@ class TempDir {
  private:
   std::filesystem::path path_;
 };
+
+// A folder in memory, where there is one, else the system's for temporary files: for tests that would wait
+// for the disk thousands of times, of programs that are killed and not of machines that are.
+std::filesystem::path quick_folder();
 
 // The bytes of a file; fails the test (by an exception) if it cannot be read.
 std::string slurp(const std::filesystem::path& path);

@@ -10,6 +10,7 @@
 #include "lib/tune/actuator/child.h"
 #include "tests/support/temp_dir.h"
 #include "tests/tune/fake_endpoint.h"
+#include "tests/tune/scripts.h"
 
 namespace mlq::tune {
 namespace {
@@ -19,6 +20,8 @@ using mlq::test::TempDir;
 using test::FakeEndpoint;
 using test::FastClock;
 using test::Misdeed;
+using test::script;
+using test::text;
 
 const FastClock kClock;
 const StopFlag kGoOn;
@@ -26,12 +29,6 @@ constexpr const char* kPatient = "20000s";
 constexpr const char* kHasty = "2s";  // for faults that only a deadline ends
 
 Config rows(int64_t n) { return {{"rows", n}}; }
-std::string text(const std::string& value) { return Json(Json::Value(value)).text(); }
-std::string script(const std::string& lines) {
-  std::string out;
-  for (const char c : lines) out += c == '$' ? std::string("$$") : std::string(1, c);
-  return text(out);
-}
 
 // A fault at an endpoint of some type, and what an apply must make of it.
 struct Fault {

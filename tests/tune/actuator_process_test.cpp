@@ -9,6 +9,7 @@
 #include "lib/tune/actuator/child.h"
 #include "tests/support/temp_dir.h"
 #include "tests/tune/fake_endpoint.h"
+#include "tests/tune/scripts.h"
 
 namespace mlq::tune {
 namespace {
@@ -18,6 +19,8 @@ using mlq::test::TempDir;
 using test::FakeEndpoint;
 using test::FastClock;
 using test::Misdeed;
+using test::script;
+using test::text;
 
 const FastClock kClock;
 const StopFlag kGoOn;
@@ -31,13 +34,6 @@ ActuatorContext context(const std::string& pid_file = "") {
           {}};
 }
 Config rows(int64_t n) { return {{"rows", n}}; }
-std::string text(const std::string& value) { return Json(Json::Value(value)).text(); }
-// A script of sh in an endpoint file, where a dollar is written twice.
-std::string script(const std::string& lines) {
-  std::string out;
-  for (const char c : lines) out += c == '$' ? std::string("$$") : std::string(1, c);
-  return text(out);
-}
 std::unique_ptr<Actuator> make(const std::string& json, const std::string& pid_file = "") {
   return make_actuator(json, context(pid_file));
 }

@@ -2,7 +2,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <csignal>
 
 #include "lib/base/error.h"
@@ -12,17 +11,6 @@ namespace mlq::tune {
 namespace {
 
 constexpr const char* kStart = R"({"a":0,"b":0})";
-
-std::vector<std::string> event_names(const JournalContents& journal) {
-  std::vector<std::string> out;
-  for (const JournalRun& run : journal.runs)
-    for (const records::TuneEvent& event : run.events) out.push_back(event.event);
-  return out;
-}
-
-bool has(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
 
 TEST(Search, LeavesTheBestThatItTriedAndConfirmsIt) {
   FakeWorld w;
@@ -93,7 +81,7 @@ TEST(Search, ThreeTrialsThatWereNotAppliedEndItWithTheStartSet) {
     EXPECT_NE(std::string(e.what()).find("void"), std::string::npos) << e.what();
   }
   EXPECT_EQ(w.is_set(), kStart);
-  EXPECT_TRUE(has(event_names(read_journal(w.state())), "not_applied"));
+  EXPECT_TRUE(w.happened("not_applied"));
 }
 
 TEST(Search, AnEndpointThatCannotBePutBackIsSaidSo) {
@@ -107,7 +95,7 @@ TEST(Search, AnEndpointThatCannotBePutBackIsSaidSo) {
     EXPECT_EQ(e.kind(), ExitKind::environment);
     EXPECT_NE(std::string(e.what()).find("cannot be put back"), std::string::npos) << e.what();
   }
-  EXPECT_TRUE(has(event_names(read_journal(w.state())), "actuator_failed"));
+  EXPECT_TRUE(w.happened("actuator_failed"));
 }
 
 TEST(Search, ASignalRestoresTheStartAndIsOnDisk) {
@@ -132,7 +120,7 @@ TEST(Search, SomebodyElsesChangeIsTheNewStart) {
   };
   w.search();
   EXPECT_EQ(w.is_set(), R"({"a":2,"b":2})");
-  EXPECT_TRUE(has(event_names(read_journal(w.state())), "foreign_change"));
+  EXPECT_TRUE(w.happened("foreign_change"));
 }
 
 TEST(Search, AnInterruptedSearchGoesOnAsIfItHadNotBeen) {
@@ -183,43 +171,89 @@ TEST(Search, KilledAtAnyStepItGoesOnWithTheSameDecisions) {
     ::waitpid(child, &status, 0);
     ASSERT_TRUE(WIFSIGNALED(status)) << kill_at;
     // The first thing that the next process does is to put the start back.
-    bool seen = false;
-    std::string first_window;
-    w.server.hook = [&](const std::string& step) {
-      if (step == "measure" && !seen) {
-        seen = true;
-        first_window = w.is_set();
-      }
-    };
+    const auto first = w.after_next_apply();
     w.search();
+    EXPECT_EQ(*first, kStart) << kill_at;
     EXPECT_EQ(w.tried(), wanted) << kill_at;
     EXPECT_EQ(w.is_set(), whole.is_set()) << kill_at;
     EXPECT_TRUE(read_journal(w.state()).runs.back().finished()) << kill_at;
   }
 }
 
-TEST(Search, AJournalThatCannotBeWrittenChangesNothingMore) {
-  // The disk is full from the n-th line on: whatever was set before, the start is set when it ends.
+// The machine is half as fast for a while: what is measured then is told as it would have been before. A
+// baseline that was itself corrected would hide the second half of it.
+TEST(Search, WhatTheMachineDoesIsTakenOffForAsLongAsItLasts) {
   FakeWorld w;
-  const auto journal = w.open_journal();
-  records::Writer writer(Output::open(w.out()), true);
-  struct Full {};
-  Emitter emitter(writer, journal.get());
-  uint64_t applies_after = 0;
-  bool full = false;
-  w.server.hook = [&](const std::string& step) {
-    if (step == "measured" && w.server.windows == 5) {
-      full = true;
-      throw environment_error("no space is left");
-    }
-    if (step == "apply" && full) ++applies_after;
+  w.options.baseline = 1;
+  w.options.budget = 20;
+  w.options.confirm_pairs = 0;
+  const auto truth = w.server.latency_s;
+  w.server.latency_s = [&w, truth](const Config& c) {
+    const bool slow = w.server.windows > 20 && w.server.windows <= 34;
+    return truth(c) * (slow ? 2 : 1);
   };
-  EXPECT_THROW(run_search(
-                   w.options, w.objective, w.endpoint, SearchMemory{}, 0, emitter, w.clock, w.stop,
-                   [](const std::string&) {}, [](uint64_t, uint64_t) {}),
-               Error);
+  w.search();
+  size_t corrected = 0;
+  for (const records::Trial& trial : w.trials()) {
+    const double fast = truth(parse_config(trial.config.text, "trial"));
+    const double raw = static_cast<double>(*trial.latency_mean_ns) * 1e-9;
+    if (trial.phase == "baseline") {
+      EXPECT_NEAR(*trial.y, fmath::log(raw * 1e9), 1e-6) << trial.i;
+    } else if (raw > 1.5 * fast && trial.baseline_ratio && *trial.baseline_ratio > 1.5) {
+      EXPECT_NEAR(*trial.y, fmath::log(fast * 1e9), 1e-6) << trial.i;
+      ++corrected;
+    }
+  }
+  EXPECT_GE(corrected, 5u);
+}
+
+// Baselines are of the search too: those before an interruption are not made again.
+TEST(Search, BaselinesAreNotRepeatedAfterAnInterruption) {
+  FakeWorld whole;
+  whole.options.baseline = 2;
+  whole.options.confirm_pairs = 0;
+  whole.search();
+  const auto baselines = [](const FakeWorld& w) {
+    const auto all = w.trials();
+    return std::ranges::count_if(
+        all, [](const records::Trial& trial) { return trial.phase == "baseline" && trial.outcome == "ok"; });
+  };
+  for (int stop_at = 2; stop_at < 16; ++stop_at) {
+    FakeWorld w;
+    w.options = whole.options;
+    int windows = 0;
+    w.server.hook = [&](const std::string& step) {
+      // Between two windows: the one before is whole.
+      if (step == "measured" && ++windows == stop_at + 1) w.stop.request(SIGINT);
+    };
+    w.search();
+    w.server.hook = [](const std::string&) {};
+    w.stop.request(0);
+    w.search();
+    EXPECT_EQ(baselines(w), baselines(whole)) << stop_at;
+    EXPECT_EQ(w.tried(), whole.tried()) << stop_at;
+  }
+}
+
+TEST(Search, AfterALiveStepThatWasKilledItBeginsWithWhatThatWouldHavePutBack) {
+  FakeWorld w;
+  w.endpoint.safety.dwell_ns = 0;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    int windows = 0;
+    w.server.hook = [&](const std::string& step) {
+      if (step == "measure" && ++windows == 2) ::kill(::getpid(), SIGKILL);
+    };
+    w.live();
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  ASSERT_NE(w.is_set(), kStart);
+  w.options.leave = Leave::start;
+  w.search();
   EXPECT_EQ(w.is_set(), kStart);
-  EXPECT_LE(applies_after, 1u);
 }
 
 TEST(Search, ADryRunSetsNothing) {

@@ -9,7 +9,7 @@
 #include "lib/records/tune_schema.h"
 #include "lib/tune/drive/ask_tell.h"
 #include "lib/tune/drive/explain.h"
-#include "lib/tune/drive/live.h"
+#include "lib/tune/drive/settled.h"
 #include "tools/mlq-tune/commands.h"
 #include "tools/mlq-tune/target.h"
 

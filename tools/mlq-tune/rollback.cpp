@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "lib/cli/provenance.h"
-#include "lib/tune/drive/live.h"
+#include "lib/tune/drive/settled.h"
 #include "tools/mlq-tune/commands.h"
 #include "tools/mlq-tune/target.h"
 

@@ -9,7 +9,6 @@
 #include "lib/cli/provenance.h"
 #include "lib/cli/table.h"
 #include "lib/records/tune_schema.h"
-#include "lib/tune/drive/live.h"
 #include "tools/mlq-tune/commands.h"
 #include "tools/mlq-tune/target.h"
 

@@ -49,7 +49,8 @@ Observation told_row(const records::Tell& tell, const Objective& objective, cons
   row.inflight = row.done_per_s * row.mean_ns * 1e-9;
   row.cpu_ns_per_request = static_cast<double>(tell.cpu_ns_per_request.value_or(0));
   if (tell.cost) {
-    if (!(*tell.cost > 0)) throw input_error("{}: cost must be above 0, and is {}", where, *tell.cost);
+    if (!(*tell.cost > 0) || !std::isfinite(*tell.cost))
+      throw input_error("{}: cost must be a number above 0, and is {}", where, *tell.cost);
     row.y = fmath::log(*tell.cost);
     return row;
   }
@@ -98,7 +99,7 @@ AskTell::AskTell(const TunerOptions& tuner, const Space& space, const Objective&
     }
     for (const records::Tell& known : run.tells) {
       records::Tell copy = known;
-      tell(copy, "the journal");
+      take(copy, "the journal", true);
     }
   }
 }
@@ -142,36 +143,45 @@ AskTell::Asked* AskTell::find(const records::Tell& tell) {
   return nullptr;
 }
 
-bool AskTell::tell(records::Tell& tell, const std::string& where) {
+bool AskTell::told_before(const records::Tell& tell, const std::string& where) const {
   for (const records::Tell& known : told_) {
     if (!tell.i || known.i != tell.i) continue;
     records::Tell same = tell;
-    if (!same.config) same.config = known.config;
+    // However the configuration is spelled.
+    if (!same.config || space_.find(parse_config(same.config->text, where)) ==
+                            space_.find(parse_config(known.config->text, where)))
+      same.config = known.config;
     if (!same.level) same.level = known.level;
-    if (line_of(same) == line_of(known)) return false;
+    if (line_of(same) == line_of(known)) return true;
     throw input_error("{}: trial {} was told before, with another result", where, *tell.i);
   }
+  return false;
+}
+
+bool AskTell::tell(records::Tell& tell, const std::string& where) { return take(tell, where, false); }
+
+bool AskTell::take(records::Tell& tell, const std::string& where, bool from_journal) {
+  if (told_before(tell, where)) return false;
   Asked* asked = find(tell);
-  PointId point = 0;
-  std::string level = tell.level.value_or(kSingle);
-  if (asked != nullptr) {
-    point = asked->point;
-    if (asked->ask.level) level = *asked->ask.level;
-  } else if (tell.i && !tell.config) {
+  // What nobody asked for has got its number here: it is in the journal with it.
+  if (asked == nullptr && tell.i && !from_journal)
     throw input_error("{}: trial {} was never asked for", where, *tell.i);
-  } else if (tell.config) {
-    // Nobody asked; what is known is known.
+  if (!tell.i && !tell.config) throw input_error("{}: neither i nor config says which trial it is of", where);
+  PointId point = asked != nullptr ? asked->point : 0;
+  if (tell.config) {
     const auto found = space_.find(parse_config(tell.config->text, where));
     if (!found) throw input_error("{}: {} is no point of the space", where, tell.config->text);
+    if (asked != nullptr && *found != asked->point)
+      throw input_error("{}: trial {} was asked for with {}, and is told with {}", where, asked->ask.i,
+                        asked->ask.config.text, tell.config->text);
     point = *found;
-    if (!tell.i) tell.i = next_i_++;
-  } else {
-    throw input_error("{}: neither i nor config says which trial it is of", where);
   }
+  if (!tell.i) tell.i = asked != nullptr ? asked->ask.i : next_i_++;
+  const std::string level =
+      asked != nullptr && asked->ask.level ? *asked->ask.level : tell.level.value_or(kSingle);
   learn(tell, point, level, where);
   if (asked != nullptr) {
     asked->told = true;
-    tell.i = asked->ask.i;
     if (!tell.level && asked->ask.level) tell.level = asked->ask.level;
   }
   if (!tell.config) tell.config = records::RawJson{config_json(space_.config(point))};

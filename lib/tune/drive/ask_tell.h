@@ -30,8 +30,8 @@ class AskTell {
   std::optional<records::Ask> pending() const;
   // The next configuration; none if `budget` trials were told, or the tuner has ended.
   std::optional<records::Ask> ask(const std::string& level, uint64_t budget);
-  // Takes a result in. False if the very same was told before. An input Error for an unknown `i`, for another
-  // result of one that was told, and as told_row.
+  // Takes a result in. False if the very same was told before. An input Error for an unknown `i`, for a
+  // `config` that is not that of its `i`, for another result of one that was told, and as told_row.
   bool tell(records::Tell& tell, const std::string& where);
 
   const History& history() const { return history_; }
@@ -45,6 +45,8 @@ class AskTell {
     PointId point = 0;
     bool told = false;
   };
+  bool take(records::Tell& tell, const std::string& where, bool from_journal);
+  bool told_before(const records::Tell& tell, const std::string& where) const;
   Asked* find(const records::Tell& tell);
   void learn(const records::Tell& tell, PointId point, const std::string& level, const std::string& where);
 

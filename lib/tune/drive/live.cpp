@@ -7,20 +7,25 @@
 #include <cmath>
 
 #include "lib/base/error.h"
+#include "lib/base/units.h"
 #include "lib/tune/drive/policy.h"
 #include "lib/tune/drive/schedule.h"
+#include "lib/tune/drive/settled.h"
 
 namespace mlq::tune {
 namespace {
 
 constexpr int64_t kHour = 3'600'000'000'000;
 constexpr int64_t kDay = 24 * kHour;
+// Reverts after which there is nothing to rest from.
+constexpr std::string_view kNoBetter = "the candidate was not better";
+constexpr std::string_view kInterrupted = "the run was interrupted";
 
 // What the journal says about changes made before, in absolute time.
 struct Changes {
-  std::vector<int64_t> all;  // of any knob
+  std::vector<int64_t> all;  // of any knob, reverts too
   std::vector<int64_t> restarts;
-  std::optional<int64_t> reverted;  // the last revert by the guard
+  std::optional<int64_t> reverted;  // the last revert because something went wrong
 };
 
 Changes changes_of(const JournalContents& journal) {
@@ -31,9 +36,17 @@ Changes changes_of(const JournalContents& journal) {
       if (!decision.dry_run.value_or(false)) out.all.push_back(origin + decision.t_ns);
     for (const records::Trial& trial : run.trials)
       if (trial.apply_class == "restart") out.restarts.push_back(origin + trial.t_ns);
-    for (const records::TuneEvent& event : run.events)
-      if (event.event == "reverted" && event.reason && event.reason->starts_with("guard"))
-        out.reverted = origin + event.t_ns;
+    for (const records::TuneEvent& event : run.events) {
+      if (event.event != "reverted") continue;
+      out.all.push_back(origin + event.t_ns);
+      // What a restart had set takes another to go back from.
+      const auto changed = std::ranges::find_if(
+          run.trials.rbegin(), run.trials.rend(),
+          [&](const auto& trial) { return trial.apply_class && trial.i <= event.i.value_or(0); });
+      if (changed != run.trials.rend() && changed->apply_class == "restart")
+        out.restarts.push_back(origin + event.t_ns);
+      if (event.reason != kNoBetter && event.reason != kInterrupted) out.reverted = origin + event.t_ns;
+    }
   }
   return out;
 }
@@ -67,6 +80,7 @@ class Live {
         origin_ns_(clock.now_ns()),
         turn_(options.turn, objective, endpoint, emitter, clock, origin_ns_, stop, notice),
         history_(space_, 0),
+        schedule_(endpoint.levels),
         changes_(changes_of(before)),
         next_i_(before.next_i) {
     turn_.set_watch(
@@ -90,6 +104,7 @@ class Live {
     learn_before();
     const TurnResult present = window(incumbent_, "live", "what is set, as it is");
     if (present.stopped) return stopped();
+    if (present.foreign) return foreign();
     if (present.row.outcome == TrialOutcome::none)
       return idle(present.trial.note.value_or("the window says nothing"));
     if (endpoint_.safety.max_rate_per_s &&
@@ -102,7 +117,7 @@ class Live {
     question.budget = ~uint64_t{0};
     choice_ = tuner_->ask(history_, question);
     const PointId candidate = within_steps(choice_.point);
-    if (candidate == incumbent_) return idle("what is set is the best that is known");
+    if (candidate == incumbent_) return idle(held_.empty() ? "what is set is the best that is known" : held_);
     return try_candidate(candidate, present);
   }
 
@@ -116,8 +131,21 @@ class Live {
     outcome_.reason = why;
     return done();
   }
+  // Whatever they have set is theirs: it is not put back, and is what the next run begins with.
+  LiveOutcome foreign() {
+    outcome_.result = LiveResult::foreign;
+    if (turn_.current()) {
+      outcome_.reason = "somebody else changed the endpoint; the next run begins with what they set";
+      turn_.event("start", std::nullopt, turn_.current(), "set by somebody else");
+    } else {
+      outcome_.reason =
+          "somebody else changed the endpoint to what is no point of the space; widen the space, or set the "
+          "last good configuration again: mlq-tune rollback";
+    }
+    return done();
+  }
   LiveOutcome stopped() {
-    put_back("the run was interrupted");
+    put_back(std::string(kInterrupted));
     outcome_.interrupted = true;
     outcome_.reason = "interrupted";
     return done();
@@ -136,21 +164,20 @@ class Live {
     history_.set_start(incumbent_);
     if (live) turn_.set_idle(*live);
     turn_.set_good(incumbent_);
-    if (was_cut) {
+    incumbent_known_ = true;
+    if (was_cut || unsettled(before_)) {
       std::string note;
       if (!turn_.set(next_i_, "", incumbent_,
                      "the last run was interrupted: back to the last good configuration", true, &note))
         throw environment_error("{}: the last good configuration cannot be put back: {}", endpoint_.name,
                                 note);
-      turn_.event("recovered", next_i_, incumbent_, "the last run was killed");
+      turn_.event("recovered", next_i_, incumbent_,
+                  was_cut ? "the last run was killed" : "the last run could not put it back");
       return;
     }
     turn_.set_current(incumbent_);
     if (good && !turn_.unchanged(next_i_)) {
-      // Theirs is the start of the next run; this one has nothing to say about it.
-      outcome_.result = LiveResult::foreign;
-      outcome_.reason = "somebody else changed the endpoint; the next run begins with what they set";
-      if (turn_.current()) turn_.event("start", std::nullopt, turn_.current(), "set by somebody else");
+      foreign();
       return;
     }
     if (!good) turn_.event("start", std::nullopt, incumbent_, "what was set before");
@@ -163,9 +190,16 @@ class Live {
       return fmt::format("{} is there: frozen", options_.freeze_file);
     const int64_t now = options_.now_unix_ns;
     if (changes_.reverted && now - *changes_.reverted < rules.rest_ns) return "resting after a revert";
-    if (since(changes_.all, now - kHour) + 2 > rules.max_changes_per_hour)
-      return fmt::format("{} changes in the last hour are enough", rules.max_changes_per_hour);
+    if (const size_t n = since(changes_.all, now - kHour); n + step_changes() > rules.max_changes_per_hour) {
+      return fmt::format("{} were made in the last hour, and a step takes {}: more than {} an hour",
+                         format_count(n, "change"), step_changes(), rules.max_changes_per_hour);
+    }
     return "";
+  }
+
+  // Changes that one step may take: one a pair of windows, and one at its end.
+  uint64_t step_changes() const {
+    return std::min<uint64_t>(options_.confirm_pairs + 1, endpoint_.safety.max_changes);
   }
 
   void learn_before() {
@@ -192,19 +226,27 @@ class Live {
   }
 
   // One change at a time goes so far and no further.
-  PointId within_steps(PointId wanted) const {
+  PointId within_steps(PointId wanted) {
     PointId out = wanted;
     const int64_t most = endpoint_.safety.max_step;
+    const size_t today = since(changes_.restarts, options_.now_unix_ns - kDay);
+    const bool may_restart = today + step_changes() <= endpoint_.safety.restarts_per_day;
     for (size_t axis = 0; axis < space_.dims(); ++axis) {
       const Axis& knob = space_.axes()[axis];
+      if (knob.apply == ApplyClass::restart && !may_restart) {
+        if (space_.step(out, axis) == space_.step(incumbent_, axis)) continue;
+        out = space_.with_step(out, axis, space_.step(incumbent_, axis));
+        held_ = fmt::format(
+            "{} was not changed: {} were made today, and a step takes {}: more than "
+            "restarts_per_day, {}",
+            knob.name, format_count(today, "restart"), step_changes(), endpoint_.safety.restarts_per_day);
+        continue;
+      }
       if (!knob.ordered || knob.type == KnobType::boolean) continue;
       const int64_t from = space_.step(incumbent_, axis), to = space_.step(wanted, axis);
       out = space_.with_step(out, axis, static_cast<uint32_t>(from + std::clamp(to - from, -most, most)));
     }
     out = space_.canonical(out);
-    const bool restart = space_.apply_class(incumbent_, out) == ApplyClass::restart;
-    const size_t today = since(changes_.restarts, options_.now_unix_ns - kDay);
-    if (restart && today + 2 > endpoint_.safety.restarts_per_day) return incumbent_;
     return space_.valid(out) && !history_.barred(out) ? out : incumbent_;
   }
 
@@ -220,6 +262,11 @@ class Live {
     if (point != incumbent_) request.choice = choice_;
     if (incumbent_y_) request.incumbent_y = incumbent_y_;
     const bool change = turn_.current() != point;
+    if (change && !turn_.unchanged(request.i)) {
+      TurnResult theirs;
+      theirs.foreign = true;
+      return theirs;
+    }
     TurnResult result = turn_.run(request);
     if (change) {
       ++changes_made_;
@@ -233,6 +280,10 @@ class Live {
     result.row.confirm = std::string_view(phase) == "confirm";
     add(result.row);
     emitter_.write(result.trial);
+    // An endpoint that says what is not so is no place for an experiment.
+    if (result.lied)
+      throw environment_error("{}: the configuration {} was not applied: {}", endpoint_.name,
+                              result.trial.config.text, result.trial.note.value_or("no reason is known"));
     return result;
   }
 
@@ -257,28 +308,44 @@ class Live {
     return "";
   }
 
+  // A window of the step; what ends the step, if that does.
+  std::optional<LiveOutcome> step_window(PointId point, uint64_t pair, TurnResult& out) {
+    const bool incumbent = point == incumbent_;
+    const std::string chosen = choice_.why.empty() ? "the tuner's choice" : choice_.why;
+    out = window(point, pair == 0 ? "live" : "confirm",
+                 incumbent   ? "the incumbent, beside the candidate"
+                 : pair == 0 ? chosen
+                             : "the candidate, beside the incumbent");
+    if (out.stopped) return stopped();
+    if (out.foreign) return foreign();
+    if (incumbent) return std::nullopt;
+    const std::string reason = guard_reason(out);
+    if (reason.empty()) return std::nullopt;
+    return reverted(reason);
+  }
+
+  LiveOutcome reverted(const std::string& reason) {
+    put_back("guard: " + reason);
+    outcome_.result = LiveResult::reverted;
+    outcome_.reason = reason;
+    return done();
+  }
+
+  // ABBA: half of the windows need no change, and what drifts evenly falls out.
   LiveOutcome try_candidate(PointId candidate, const TurnResult& present) {
     if (present.row.outcome == TrialOutcome::ok) incumbent_y_ = present.row.y;
     Confirmation confirmation;
     confirmation.level = present.row.level;
     confirmation.best = candidate;
-    TurnResult before = present;
+    TurnResult before = present, after;
     for (uint64_t pair = 0; pair < options_.confirm_pairs; ++pair) {
-      const std::string why = pair == 0 ? (choice_.why.empty() ? "the tuner's choice" : choice_.why)
-                                        : "the candidate, beside the incumbent";
-      if (pair > 0) {
-        if (!may_change()) break;
-        before = window(incumbent_, "confirm", "the incumbent, beside the candidate");
-        if (before.stopped) return stopped();
-      }
-      const TurnResult after = window(candidate, pair == 0 ? "live" : "confirm", why);
-      if (after.stopped) return stopped();
-      if (const std::string reason = guard_reason(after); !reason.empty()) {
-        put_back("guard: " + reason);
-        outcome_.result = LiveResult::reverted;
-        outcome_.reason = reason;
-        return done();
-      }
+      if (pair > 0 && !may_change()) break;
+      if (pair % 2 == 1)
+        if (auto end = step_window(candidate, pair, after)) return *end;
+      if (pair > 0)
+        if (auto end = step_window(incumbent_, pair, before)) return *end;
+      if (pair % 2 == 0)
+        if (auto end = step_window(candidate, pair, after)) return *end;
       confirmation.add(before, after);
       // What is plainly worse needs no more windows of it.
       if (pair == 0 && after.row.outcome == TrialOutcome::ok && incumbent_y_ &&
@@ -295,25 +362,33 @@ class Live {
     const bool enough = confirmation.pairs >= options_.confirm_pairs;
     const bool gain = mean < -endpoint_.safety.gain || confirmation.rescued == confirmation.pairs;
     if (!enough || !gain || !confirmation.better(options_.margin)) {
-      put_back("the candidate was not better");
+      put_back(std::string(kNoBetter));
       outcome_.result = LiveResult::kept;
-      outcome_.reason = "the candidate was not better";
+      outcome_.reason = kNoBetter;
       return done();
+    }
+    std::string note;
+    if (turn_.current() != candidate) {
+      wait_dwell(candidate);
+      if (!turn_.set(next_i_, level_.name, candidate, "it was confirmed", false, &note))
+        return stop_ ? stopped() : reverted(note);
     }
     records::Policy policy = make_policy(history_, *confirmation.level, candidate, incumbent_, &confirmation,
                                          objective_.is_latency());
     policy.confirmed = true;
+    emitter_.write(policy);
     turn_.event("promoted", next_i_, candidate, "confirmed", config_id(space_.config(incumbent_)),
                 config_id(space_.config(candidate)));
-    emitter_.write(policy);
     outcome_.result = LiveResult::promoted;
     outcome_.reason = policy.config_id;
     return done();
   }
 
  public:
-  // The incumbent back, if an error ended the run.
-  void rescue() { put_back("the run ended with an error"); }
+  // The incumbent back, if an error ended the run. Before it is known nothing has been set.
+  void rescue() {
+    if (incumbent_known_) put_back("the run ended with an error");
+  }
 
  private:
   const LiveOptions& options_;
@@ -328,12 +403,14 @@ class Live {
   Turn turn_;
   History history_;
   std::unique_ptr<Tuner> tuner_;
-  LevelSchedule schedule_{"rate"};
+  LevelSchedule schedule_;
   Level level_;
   Changes changes_;
   Choice choice_;
   LiveOutcome outcome_;
   PointId incumbent_ = 0;
+  bool incumbent_known_ = false;
+  std::string held_;  // why a knob is left as it is
   std::optional<double> incumbent_y_;
   std::optional<int64_t> changed_at_;
   uint64_t changes_made_ = 0;
@@ -350,23 +427,6 @@ bool within_hours(const std::string& hours, int minute_of_day) {
   const int to = parse_minute(std::string_view(hours).substr(dash + 1), hours);
   if (from <= to) return minute_of_day >= from && minute_of_day < to;
   return minute_of_day >= from || minute_of_day < to;
-}
-
-std::optional<Config> last_good(const JournalContents& journal) {
-  std::optional<Config> out;
-  for (const JournalRun& run : journal.runs)
-    for (const records::TuneEvent& event : run.events)
-      if (event.config && (event.event == "start" || event.event == "promoted" || event.event == "reverted" ||
-                           event.event == "recovered"))
-        out = parse_config(event.config->text, "the journal");
-  return out;
-}
-
-std::optional<Config> first_start(const JournalContents& journal) {
-  for (const JournalRun& run : journal.runs)
-    for (const records::TuneEvent& event : run.events)
-      if (event.event == "start" && event.config) return parse_config(event.config->text, "the journal");
-  return std::nullopt;
 }
 
 LiveOutcome run_live_once(const LiveOptions& options, Objective& objective, Endpoint& endpoint,

@@ -24,7 +24,7 @@ enum class LiveResult {
   kept,      // a candidate was tried, and was not better: the incumbent is back
   promoted,  // the candidate stays
   reverted,  // the guard ended it: the incumbent is back
-  foreign,   // somebody else had changed the endpoint: nothing was done
+  foreign,   // somebody else changed the endpoint: what they set stays
 };
 
 struct LiveOutcome {
@@ -34,8 +34,9 @@ struct LiveOutcome {
   uint64_t trials = 0, reverts = 0;
 };
 
-// `hour_minute`: local time of day in minutes, for `hours` of the safety rules. Errors as Turn::run; an input
-// Error for an endpoint that cannot be read back and does not say that this is meant.
+// `minute_of_day`: local time, for `hours` of the safety rules. Errors as Turn::run, and: environment if the
+// endpoint says that it has set what it has not (the incumbent is back); input for an endpoint that cannot be
+// read back and does not say that this is meant.
 LiveOutcome run_live_once(const LiveOptions& options, Objective& objective, Endpoint& endpoint,
                           const JournalContents& before, bool was_cut, Emitter& emitter, const Clock& clock,
                           int minute_of_day, const StopFlag& stop,
@@ -43,10 +44,5 @@ LiveOutcome run_live_once(const LiveOptions& options, Objective& objective, Endp
 
 // "22:00-06:00" holds at `minute_of_day`; an empty text always does. An input Error for anything else.
 bool within_hours(const std::string& hours, int minute_of_day);
-
-// The configuration that a journal vouches for: the last that was promoted, put back or found at the start.
-std::optional<Config> last_good(const JournalContents& journal);
-// That of the first start event.
-std::optional<Config> first_start(const JournalContents& journal);
 
 }  // namespace mlq::tune

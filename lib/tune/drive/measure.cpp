@@ -77,6 +77,7 @@ std::string duet_verdict(std::span<const double> differences, const DuetOptions&
   duet.log_ratio = i.mean;
   duet.log_ratio_lo = i.lo;
   duet.log_ratio_hi = i.hi;
+  if (differences.size() < 2) duet.note = "one pair has no interval";
   const double above = fmath::log1p(options.margin), below = fmath::log1p(-options.margin);
   if (i.lo > above) return "worse";
   if (i.hi < below) return "better";

@@ -10,6 +10,7 @@
 #include "lib/tune/drive/baseline.h"
 #include "lib/tune/drive/policy.h"
 #include "lib/tune/drive/schedule.h"
+#include "lib/tune/drive/settled.h"
 
 namespace mlq::tune {
 namespace {
@@ -122,6 +123,7 @@ class Search {
     const LevelId id = history_.level(level);
     if (trial.phase == "confirm" || trial.aborted == "signal") return;
     if (trial.phase == "baseline") {
+      if (!noise_.needs_more()) baseline_at_ = asked_;
       noise_.add(trial);
       return;
     }
@@ -195,7 +197,9 @@ class Search {
     next_i_ = request.i + 1;
     last_window_ = result.window;
     result.row.level = level;
-    if (result.trial.y && result.row.outcome == TrialOutcome::ok) noise_.correct(result.trial, result.row);
+    // Not a baseline itself: it is what the others are corrected by.
+    if (request.phase != "baseline" && result.trial.y && result.row.outcome == TrialOutcome::ok)
+      noise_.correct(result.trial, result.row);
     learnt(result);
     emitter_.write(result.trial);
     if (result.stopped) throw Stopped{};
@@ -425,15 +429,16 @@ class Search {
     }
     if (turn_.current() != target) {
       std::string note;
-      if (!turn_.set(next_i_, history_.levels().empty() ? "" : history_.levels()[most_seen()].name, target,
-                     why, true, &note)) {
+      const std::string level = history_.levels().empty() ? "" : history_.levels()[most_seen()].name;
+      if (!turn_.set(next_i_, level, target, why, true, &note)) {
         turn_.set_good(start_);
         turn_.revert(next_i_, fmt::format("the configuration to leave could not be set: {}", note));
-        target = start_;
-      } else {
-        turn_.event("promoted", next_i_, target, why);
+        outcome_.left = config_id(space_.config(start_));
+        return;
       }
     }
+    // It may have been set before, by the last window; the journal has to vouch for it all the same.
+    turn_.event("promoted", next_i_, target, why);
     outcome_.left = config_id(space_.config(target));
   }
 
@@ -551,9 +556,10 @@ SearchMemory recall(const JournalContents& journal, const Space& space, const Ob
     add_prior_run(memory, run, space, objective, elsewhere ? kElsewhere : 1);
   }
   if (!journal.runs.empty()) {
-    const JournalRun& last = journal.runs.back();
-    if (const records::Decision* decision = last.unanswered()) memory.unanswered = *decision;
-    memory.was_cut = last.end && last.end->recovered.value_or(false);
+    if (const records::Decision* decision = journal.runs.back().unanswered()) memory.unanswered = *decision;
+    memory.was_cut = unsettled(journal);
+    // A step on a live endpoint was killed: what is set now is its candidate, and not what to begin with.
+    if (memory.was_cut && !memory.start) memory.start = last_good(journal);
   }
   return memory;
 }

@@ -47,9 +47,9 @@ struct SearchMemory {
   std::vector<std::pair<Level, Observation>> prior;
   // The trials of this search before it was interrupted, in order; empty: it begins.
   std::vector<records::Trial> done;
-  std::optional<Config> start;                  // that it began with
+  std::optional<Config> start;                  // that it began with, or that the last good run left
   std::optional<records::Decision> unanswered;  // the process died with this on its way
-  bool was_cut = false;                         // the process died: nobody knows what is set
+  bool was_cut = false;                         // nobody knows what is set: see settled.h
 };
 
 // What the journal says about the search that is to go on, or about a new one. `prior` rows get doubled

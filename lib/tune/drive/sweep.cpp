@@ -7,6 +7,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/fmath.h"
+#include "lib/tune/drive/settled.h"
 #include "lib/tune/measure/level.h"
 
 namespace mlq::tune {
@@ -71,10 +72,22 @@ SweepOutcome run_sweep(const SweepOptions& options, const Objective& objective, 
   Turn turn(options.turn, objective, endpoint, emitter, clock, clock.now_ns(), stop, notice);
   const std::optional<Config> live = endpoint.actuator->read(stop);
   if (live) turn.set_idle(*live);
-  const PointId start = start_of(endpoint, live, notice);
   const std::vector<Job> jobs = plan(options, *endpoint.space);
+  // After a sweep that was killed, what is set now is one of its points.
+  const std::optional<Config> good = unsettled(before) ? last_good(before) : std::nullopt;
+  const PointId start = good ? endpoint.space->nearest(*good) : start_of(endpoint, live, notice);
   turn.set_good(start);
   uint64_t i = before.next_i;
+  if (good) {
+    std::string note;
+    if (!turn.set(i, "", start, "the last sweep was interrupted: back to the start configuration", true,
+                  &note))
+      throw environment_error("{}: the start configuration cannot be put back: {}", endpoint.name, note);
+    turn.event("recovered", i, start, "the sweep goes on");
+  } else {
+    if (live && endpoint.space->find(*live) == start) turn.set_current(start);
+    turn.event("start", std::nullopt, start, "what was set before");
+  }
   const auto window = [&](PointId point, const char* phase, const char* reason) {
     TurnRequest request;
     request.i = i++;
