@@ -49,6 +49,7 @@ template void Emitter::write(const records::TuneEvent&);
 template void Emitter::write(const records::TuneLevel&);
 template void Emitter::write(const records::Policy&);
 template void Emitter::write(const records::Ask&);
+template void Emitter::write(const records::Tell&);
 template void Emitter::write(const records::Measurement&);
 template void Emitter::write(const records::Duet&);
 template void Emitter::write(const records::SurfaceRow&);
