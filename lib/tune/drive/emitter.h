@@ -13,8 +13,8 @@ class Emitter {
   Emitter(records::Writer& out, Journal* journal) : out_(out), journal_(journal) {}
 
   void run(const records::Run& run);
-  // T is a record of a run: Decision, Trial, TuneEvent, TuneLevel, Policy, Ask, Tell, Measurement, Duet, SurfaceRow.
-  // One whose loss would leave the next process in the dark is on disk when this returns.
+  // T is a record of a run: Decision, Trial, TuneEvent, TuneLevel, Policy, Ask, Tell, Measurement, Duet,
+  // SurfaceRow. One whose loss would leave the next process in the dark is on disk when this returns.
   template <class T>
   void write(const T& record);
   // Of what belongs to the journal alone: the output's reader may be gone.

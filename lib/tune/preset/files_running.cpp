@@ -17,7 +17,7 @@ const std::string_view mlq = R"json({"version":1,"name":"mlq","start":"live",
   "verify":{"url":"$BASE/admin/v1/models/$MODEL/knobs",
    "equals":{"/knobs/instances":"${instances}","/knobs/intra_threads":"${intra_threads}","/knobs/max_rows":"${max_rows}","/knobs/delay_ns":"${delay_ns}"}},
   "ready":{"url":"$BASE/v2/health/ready","expect":[200],"timeout":"30s"}},
- "measure":{"source":"prometheus","url":"http://127.0.0.1:8001/metrics","latency":"mlq_model_request_seconds","labels":{"model":"digits"}}}
+ "measure":{"source":"prometheus","url":"$BASE/metrics","latency":"mlq_model_request_seconds","labels":{"model":"$MODEL"}}}
 )json";
 
 const std::string_view triton = R"json({"version":1,"name":"triton","start":"live",
@@ -41,7 +41,7 @@ const std::string_view triton = R"json({"version":1,"name":"triton","start":"liv
   "verify":{"url":"$BASE/v2/models/$MODEL/config","equals":{"/max_batch_size":"${max_batch_size}","/instance_group/0/count":"${instance_count}",
     "/parameters/intra_op_thread_count/string_value":"${intra_op_thread_count|str}"}},
   "ready":{"url":"$BASE/v2/models/$MODEL/ready","expect":[200],"timeout":"120s"}},
- "measure":{"source":"prometheus","url":"http://127.0.0.1:8002/metrics","latency":"nv_inference_request_duration_us","count":"nv_inference_request_success","errors":"nv_inference_request_failure","labels":{"model":"digits"}}}
+ "measure":{"source":"prometheus","url":"http://127.0.0.1:8002/metrics","latency":"nv_inference_request_duration_us","count":"nv_inference_request_success","errors":"nv_inference_request_failure","labels":{"model":"$MODEL"}}}
 )json";
 
 const std::string_view torchserve = R"json({"version":1,"name":"torchserve","start":"live",
@@ -56,7 +56,7 @@ const std::string_view torchserve = R"json({"version":1,"name":"torchserve","sta
    {"send":{"method":"POST","expect":[200],"timeout":"120s","url":"$ADMIN/models?url=$ARCHIVE&model_name=$MODEL&batch_size=${batch_size}&max_batch_delay=${max_batch_delay}&initial_workers=${workers}&synchronous=true"}}],
   "verify":{"url":"$ADMIN/models/$MODEL","equals":{"/0/minWorkers":"${workers}","/0/batchSize":"${batch_size}","/0/maxBatchDelay":"${max_batch_delay}"}},
   "ready":{"url":"$BASE/ping","expect":[200],"timeout":"60s"}},
- "measure":{"source":"prometheus","url":"http://127.0.0.1:8082/metrics","latency":"ts_inference_latency_microseconds","count":"ts_inference_requests_total","labels":{"model_name":"digits"}}}
+ "measure":{"source":"prometheus","url":"http://127.0.0.1:8082/metrics","latency":"ts_inference_latency_microseconds","count":"ts_inference_requests_total","labels":{"model_name":"$MODEL"}}}
 )json";
 
 const std::string_view ovms = R"json({"version":1,"name":"ovms","start":"live",
@@ -71,10 +71,10 @@ const std::string_view ovms = R"json({"version":1,"name":"ovms","start":"live",
    "/model_config_list/0/config/plugin_config/NUM_STREAMS":"${num_streams|str}",
    "/model_config_list/0/config/plugin_config/INFERENCE_NUM_THREADS":"${inference_num_threads|str}"},
   "reload":{"send":{"method":"POST","url":"$BASE/v1/config/reload","expect":[200,201],"timeout":"60s"}},
-  "verify":[{"url":"$BASE/metrics","metric":"ovms_streams","labels":{"name":"digits"},"equals":"${num_streams}"},
-   {"url":"$BASE/metrics","metric":"ovms_infer_req_queue_size","labels":{"name":"digits"},"equals":"${nireq}"}],
+  "verify":[{"url":"$BASE/metrics","metric":"ovms_streams","labels":{"name":"$MODEL"},"equals":"${num_streams}"},
+   {"url":"$BASE/metrics","metric":"ovms_infer_req_queue_size","labels":{"name":"$MODEL"},"equals":"${nireq}"}],
   "ready":{"url":"$BASE/v2/models/$MODEL/ready","expect":[200],"timeout":"120s"}},
- "measure":{"source":"prometheus","url":"http://127.0.0.1:8000/metrics","latency":"ovms_request_time_us","errors":"ovms_requests_fail","labels":{"name":"digits"}}}
+ "measure":{"source":"prometheus","url":"$BASE/metrics","latency":"ovms_request_time_us","errors":"ovms_requests_fail","labels":{"name":"$MODEL"}}}
 )json";
 
 const std::string_view ray = R"json({"version":1,"name":"ray","start":"live",
