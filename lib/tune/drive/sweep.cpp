@@ -70,7 +70,7 @@ SweepOutcome run_sweep(const SweepOptions& options, const Objective& objective, 
   SweepOutcome outcome;
   Turn turn(options.turn, objective, endpoint, emitter, clock, clock.now_ns(), stop, notice);
   const std::optional<Config> live = endpoint.actuator->read(stop);
-  if (live) turn.set_idle(*live);
+  turn.set_idle(live ? *live : endpoint.start.value_or(Config{}));
   const PointId start = start_of(endpoint, live, notice);
   const std::vector<Job> jobs = plan(options, *endpoint.space);
   turn.set_good(start);
