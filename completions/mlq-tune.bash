@@ -26,7 +26,7 @@ _mlq_tune_table() {
 # Sets words to what may stand at "COMMAND:OPTION" or "COMMAND:#PLACE"; -f is files, -d folders.
 _mlq_tune_words() {
   case $1 in
-    'init:--preset') words='mlq triton torchserve tfs ovms vllm sglang ray mosec llamacpp exec' ;;
+    'init:--preset') words='mlq triton torchserve tfs ovms vllm sglang ray mosec mlserver llamacpp exec' ;;
     'init:--from-live') words=-f ;;
     'init:--output' | 'init:-o') words=-f ;;
     'check:--space') words=-f ;;

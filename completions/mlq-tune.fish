@@ -18,7 +18,7 @@ complete -c mlq-tune -n 'not __fish_seen_subcommand_from init check search run m
 complete -c mlq-tune -n 'not __fish_seen_subcommand_from init check search run measure sweep simulate replay compare ask tell live status rollback explain export' -a 'export' -d 'What was found, in the words of those that start servers'
 complete -c mlq-tune -n 'not __fish_seen_subcommand_from init check search run measure sweep simulate replay compare ask tell live status rollback explain export' -s h -l help -d 'Print this help'
 complete -c mlq-tune -n 'not __fish_seen_subcommand_from init check search run measure sweep simulate replay compare ask tell live status rollback explain export' -l version -d 'Print the version'
-complete -c mlq-tune -n '__fish_seen_subcommand_from init' -l preset -x -a 'mlq triton torchserve tfs ovms vllm sglang ray mosec llamacpp exec' -d 'The kind of server'
+complete -c mlq-tune -n '__fish_seen_subcommand_from init' -l preset -x -a 'mlq triton torchserve tfs ovms vllm sglang ray mosec mlserver llamacpp exec' -d 'The kind of server'
 complete -c mlq-tune -n '__fish_seen_subcommand_from init' -l from-live -r -F -d 'Read the present values from this endpoint: a file, mlq:URL[#MODEL] or preset:NAME'
 complete -c mlq-tune -n '__fish_seen_subcommand_from init' -s o -l output -r -F -d 'Write to FILE, which is there at the end, whole; a name that ends in .zst is compressed'
 complete -c mlq-tune -n '__fish_seen_subcommand_from init' -l summary -d 'Print the summary on standard error even where that is no terminal'

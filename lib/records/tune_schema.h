@@ -149,8 +149,8 @@ struct Schema<TuneEvent> {
       field<"t_ns", &TuneEvent::t_ns>("ns", "From the start of the run."),
       field<"event", &TuneEvent::event>(
           "",
-          "start, recovered, reverted, not_applied, foreign_change, promoted, drift, level, freeze, budget, "
-          "new_host, barred or actuator_failed."),
+          "start, recovered, reverted, not_applied, foreign_change, died, promoted, drift, level, freeze, "
+          "budget, new_host, barred or actuator_failed."),
       field<"i", &TuneEvent::i>("", "Trial in which it happened."),
       field<"config_id", &TuneEvent::config_id>("", "Configuration that it is about."),
       field<"from", &TuneEvent::from>("", "What held before: a config_id, or a level."),

@@ -13,7 +13,7 @@ namespace mlq::tune::test {
 namespace {
 
 TEST(EndpointPreset, EveryOneIsASpaceAndEndpointFile) {
-  EXPECT_EQ(endpoint_presets().size(), 11u);
+  EXPECT_EQ(endpoint_presets().size(), 12u);
   const SteadyClock clock;
   for (const EndpointPreset& preset : endpoint_presets()) {
     const std::string name(preset.name);
@@ -49,7 +49,7 @@ TEST(EndpointPreset, AnUnknownOneIsAnsweredWithTheNearest) {
   EXPECT_EQ(
       message("kubernetes"),
       "there is no preset \"kubernetes\"; there are mlq triton torchserve tfs ovms vllm sglang ray mosec "
-      "llamacpp exec");
+      "mlserver llamacpp exec");
 }
 
 }  // namespace

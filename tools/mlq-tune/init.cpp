@@ -4,7 +4,6 @@
 #include <memory>
 
 #include "lib/base/io.h"
-#include "lib/jsonl/object.h"
 #include "lib/tune/preset/preset.h"
 #include "tools/mlq-tune/commands.h"
 #include "tools/mlq-tune/target.h"
@@ -20,15 +19,6 @@ struct InitArguments {
   TargetArguments target;
 };
 
-// The values that the endpoint has now, as the file's "start".
-std::string with_start(const std::string& text, const tune::Config& live) {
-  const std::string wanted = "\"start\":\"live\"";
-  const size_t at = text.find(wanted);
-  if (at == text.npos) throw Error(ExitKind::bug, "a preset has no \"start\":\"live\"");
-  std::string out = text;
-  return out.replace(at, wanted.size(), "\"start\":" + tune::config_json(live));
-}
-
 ExitKind init(InitArguments& a, Context& context) {
   if (a.preset.empty()) throw usage_error("--preset is missing; which kind of server?");
   std::string text = tune::preset_text(a.preset);
@@ -37,7 +27,7 @@ ExitKind init(InitArguments& a, Context& context) {
     const Target target = make_target(a.target, context, clock);
     const auto live = target.endpoint.actuator->read(context.stop());
     if (!live) throw environment_error("{}: nothing can be read back from it", target.endpoint.name);
-    text = with_start(text, *live);
+    text = tune::preset_from_live(a.preset, *live);
   }
   Output output = Output::open(context.shared().output);
   output.write(text);
@@ -57,7 +47,7 @@ cli::Command init_command() {
       "Bare text on standard output: the knobs of a kind of server with ranges that make sense, and how they "
       "are set "
       "and read back. Edit addresses and names at its top, and let mlq-tune check say whether it holds. With "
-      "--from-live the values that an endpoint has now become its start.";
+      "--from-live the values that an endpoint has now become its start, and the middle of the ranges.";
   command.shared = {Shared::output};
   std::vector<cli::Choice> presets;
   for (const tune::EndpointPreset& preset : tune::endpoint_presets())

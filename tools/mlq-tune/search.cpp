@@ -166,7 +166,7 @@ ExitKind search(SearchArguments& a, Context& context) {
   const auto journal = open_journal(a.state, "search", *target.endpoint.space, context);
   const std::string fingerprint = target.endpoint.actuator->fingerprint();
   records::Run run = tune_run(context, target.endpoint, a.objective, fingerprint);
-  add_source(target, a.load, objective, context, clock, run);
+  add_source(target, a.load, objective, context, clock, run, a.options.dry_run);
   const uint64_t free = target.endpoint.space->free_dims();
   if (a.options.budget == 0) a.options.budget = std::clamp<uint64_t>(20 * free, 30, 120);
   run.tuner = a.options.tuner.name;

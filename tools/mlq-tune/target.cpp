@@ -8,8 +8,8 @@
 #include "lib/cli/launcher.h"
 #include "lib/cli/provenance.h"
 #include "lib/cli/secret.h"
-#include "lib/jsonl/object.h"
 #include "lib/replay/template.h"
+#include "lib/tune/actuator/json.h"
 #include "lib/tune/measure/machine.h"
 #include "lib/tune/measure/measure_source.h"
 #include "lib/tune/measure/replay_setup.h"
@@ -30,27 +30,66 @@ std::pair<std::string, std::string> parse_named(std::string_view text) {
   return {std::string(text.substr(0, equals)), std::string(text.substr(equals + 1))};
 }
 
-// The file's load section: {"url":"$BASE/v2/..."}, with the actuator's vars.
+tune::Json parse_section(const std::string& text, const std::string& where) {
+  std::string error;
+  auto json = tune::Json::parse(text, error);
+  if (!json) throw input_error("{}: no JSON: {}", where, error);
+  return std::move(*json);
+}
+
+bool is_word(char c) {
+  return c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+// `$NAME` in the texts of the file's other sections stands for the same as in its actuator; $$ is a dollar.
+std::string with_vars(std::string_view text, const tune::Json* vars, const std::string& where) {
+  std::string out;
+  while (!text.empty()) {
+    if (text.starts_with("$$") || text[0] != '$') {
+      text.remove_prefix(text[0] == '$' ? 1 : 0);
+      out += text[0];
+      text.remove_prefix(1);
+      continue;
+    }
+    size_t end = 1;
+    while (end < text.size() && is_word(text[end])) ++end;
+    const std::string_view name = text.substr(1, end - 1);
+    const tune::Json* value = vars == nullptr ? nullptr : vars->find(name);
+    const auto* known = value == nullptr ? nullptr : value->as<std::string>();
+    if (known == nullptr) throw input_error("{}: ${} is not in the actuator's \"vars\"", where, name);
+    out += *known;
+    text.remove_prefix(end);
+  }
+  return out;
+}
+
+void fill_vars(tune::Json& json, const tune::Json* vars, const std::string& where) {
+  if (auto* text = json.as<std::string>()) *text = with_vars(*text, vars, where);
+  if (auto* array = json.as<tune::Json::Array>())
+    for (tune::Json& element : *array) fill_vars(element, vars, where);
+  if (auto* object = json.as<tune::Json::Object>())
+    for (auto& [name, value] : *object) fill_vars(value, vars, where + "." + name);
+}
+
+// A section of the file with the actuator's vars in it; empty if it has none.
+std::string filled(const std::string& section, const tune::SpaceFile& file, const std::string& where) {
+  if (section.empty()) return "";
+  const tune::Json actuator = parse_section(file.actuator.empty() ? "{}" : file.actuator, where);
+  tune::Json json = parse_section(section, where);
+  fill_vars(json, actuator.find("vars"), where);
+  return json.text();
+}
+
+// The file's load section: {"url":"$BASE/v2/..."}.
 std::string load_url(const tune::SpaceFile& file, const std::string& where) {
   if (file.load.empty()) return "";
-  jsonl::OwnedObject load(file.load);
-  const jsonl::Value* url = load.ok() ? load.parser().find("url") : nullptr;
-  if (url == nullptr || url->kind != jsonl::Kind::string)
-    throw input_error("{}: load.url: it must be a text", where);
-  for (const jsonl::Member& member : load.parser().members())
-    if (member.key != "url")
-      throw input_error("{}: load.{}: there is no such key; there is url", where, member.key);
-  std::string text(url->text);
-  jsonl::OwnedObject actuator(file.actuator.empty() ? "{}" : file.actuator);
-  const jsonl::Value* vars = actuator.ok() ? actuator.parser().find("vars") : nullptr;
-  std::vector<jsonl::Member> members;
-  if (vars != nullptr) jsonl::read_members(*vars, members);
-  for (const jsonl::Member& var : members) {
-    const std::string name = "$" + std::string(var.key);
-    for (size_t at = text.find(name); at != text.npos; at = text.find(name, at))
-      text.replace(at, name.size(), var.value.text);
-  }
-  return text;
+  const tune::Json load = parse_section(filled(file.load, file, where + ": load"), where);
+  const tune::Json* url = load.find("url");
+  const auto* text = url == nullptr ? nullptr : url->as<std::string>();
+  if (text == nullptr) throw input_error("{}: load.url: it must be a text", where);
+  for (const auto& [key, value] : *load.as<tune::Json::Object>())
+    if (key != "url") throw input_error("{}: load.{}: there is no such key; there is url", where, key);
+  return *text;
 }
 
 tune::SpaceFile preset_file(const std::string& name) {
@@ -109,7 +148,7 @@ Target mlq_target(const TargetArguments& a, const Files& files, cli::Context& co
     target.endpoint.safety = files.space->safety;
     target.endpoint.start = files.space->start;
     target.endpoint.levels = files.space->levels;
-    target.measure = files.space->measure;
+    target.measure = filled(files.space->measure, *files.space, files.space_path + ": measure");
     target.load_url = load_url(*files.space, files.space_path);
   }
   target.endpoint.actuator =
@@ -217,7 +256,7 @@ void add_load(cli::Command& command, LoadArguments& a) {
        cli::value_option("max-lag", "TIME",
                          "p99 of the sender's own lag that a window may have; beyond, it is void.",
                          a.max_lag_ns, parse_duration)
-           .shown_default("1ms, or 5% of the mean gap or of the statistic if that is longer"),
+           .shown_default("1ms, or a quarter of the mean gap or of the statistic if that is longer"),
        cli::choice_option<bool>(
            "window-mode", "HOW",
            "walk: each window is the trace's next part, from the beginning again at its end; "
@@ -349,13 +388,32 @@ Target make_target(const TargetArguments& a, cli::Context& context, const Clock&
   target.endpoint.settle_ns = facts.settle_ns.value_or(0);
   target.endpoint.warmup_requests = facts.warmup_requests;
   target.unverified = facts.unverified;
-  target.measure = file.measure;
+  target.measure = filled(file.measure, file, files.endpoint_path + ": measure");
   target.load_url = load_url(file, files.endpoint_path);
   return target;
 }
 
+namespace {
+
+// A server that runs only once a configuration is set: the load's source must ask it what requests look like.
+// `dead`: one that runs does not answer, as where it was being started when the run before was killed.
+bool start_server(const Target& target, bool dead, cli::Context& context) {
+  tune::Actuator& actuator = *target.endpoint.actuator;
+  if (!actuator.starts_server() || !target.endpoint.start) return false;
+  if (!dead && actuator.read(context.stop())) return false;
+  const tune::Space& space = *target.endpoint.space;
+  const tune::Config& start = *target.endpoint.start;
+  const tune::Applied applied = actuator.apply(space.config(space.nearest(start), start), context.stop());
+  if (applied.result != tune::ApplyResult::applied)
+    throw environment_error("{}: the start configuration cannot be set: {}", target.endpoint.name,
+                            applied.note);
+  return true;
+}
+
+}  // namespace
+
 void add_source(Target& target, const LoadArguments& load, tune::Objective& objective, cli::Context& context,
-                const Clock& clock, records::Run& run) {
+                const Clock& clock, records::Run& run, bool dry) {
   objective.set_most_errors(target.endpoint.safety.error_rate);
   if (load.trace.empty()) {
     if (target.measure.empty())
@@ -376,14 +434,18 @@ void add_source(Target& target, const LoadArguments& load, tune::Objective& obje
     const int pid = actuator->server_pid();
     return pid > 0 ? tune::process_tree_use(pid) : std::nullopt;
   };
+  setup.start_server = [&](bool dead) { return start_server(target, dead, context); };
   records::ReaderOptions reading;
   reading.strict = context.shared().strict;
   reading.allow_truncated = context.shared().allow_truncated;
   reading.stop = &context.stop();
   records::Reader trace(load.trace, reading);
-  target.endpoint.source =
-      tune::make_replay_source(setup, objective, trace, clock, context.stop(),
-                               [&context](const std::string& message) { context.note(message); });
+  if (dry)
+    target.endpoint.source = tune::make_planned_source(setup, objective, trace, clock);
+  else
+    target.endpoint.source =
+        tune::make_replay_source(setup, objective, trace, clock, context.stop(),
+                                 [&context](const std::string& message) { context.note(message); });
   if (!trace.runs().empty()) run.inputs = records::RawJson{trace.runs_json()};
 }
 

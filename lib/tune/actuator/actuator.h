@@ -54,6 +54,10 @@ class Actuator {
   virtual std::vector<std::string> describe(const Config& config) const = 0;
   // Name and version of the server, for the journal's fingerprint; empty if it does not say.
   virtual std::string fingerprint() { return {}; }
+  // Whether a server runs only once a configuration is set (exec, pipe), so that it may not be there yet.
+  virtual bool starts_server() const { return false; }
+  // How the server that was started here has ended; empty while it lives, and where that is not known.
+  virtual std::string death() { return {}; }
   // Processes that serve, for CPU time (exec: its process group's leader); 0: unknown.
   virtual int server_pid() const { return 0; }
   // False if nothing can be read back, so that `verified` is none.

@@ -43,7 +43,7 @@ class BasicActuator : public Actuator {
   // Adds the knobs that it can read by itself; of those that `out` has already, that value stays.
   virtual Failed read_more(const Attempt& attempt, Config& out);
   // Whether it is no error if nothing answers a read.
-  virtual bool may_be_down() const { return false; }
+  virtual bool may_be_down() { return false; }
   // Why the endpoint will never be ready; looked at while it is waited for.
   virtual Failed dead();
   virtual std::vector<std::string> describe_set(const Scope& scope) const = 0;

@@ -51,6 +51,7 @@ class Check {
     const int64_t begin = clock_.now_ns();
     const std::optional<Config> read = actuator_.read(stop_);
     if (read) {
+      idle_ = *read;
       if (const auto point = space_.find(*read)) {
         add("read", true, begin, config_json(*read));
         return *point;
@@ -63,6 +64,9 @@ class Check {
     add("read", true, begin,
         read ? config_json(*read) + " is no point of the space; \"start\" is taken"
              : "nothing can be read; \"start\" is taken");
+    for (const auto& knob : *start)
+      if (std::ranges::none_of(idle_, [&](const auto& k) { return k.first == knob.first; }))
+        idle_.push_back(knob);
     return space_.nearest(*start);
   }
 
@@ -74,7 +78,7 @@ class Check {
   }
 
   bool set(const char* step, PointId point, bool ignore_stop) {
-    const Config config = space_.config(point);
+    const Config config = space_.config(point, idle_);
     const int64_t begin = clock_.now_ns();
     Applied applied = actuator_.apply(config, stop_, ignore_stop);
     if (applied.result == ApplyResult::applied) {
@@ -85,7 +89,8 @@ class Check {
     }
     const bool ok = applied.result == ApplyResult::applied;
     add(step, ok, begin,
-        ok ? fmt::format("{}, verified by {}", config_json(config), applied.verified)
+        ok ? config_json(config) +
+                 (applied.verified == "none" ? ", not verified" : ", verified by " + applied.verified)
            : fmt::format("{}: {}", apply_result_name(applied.result), applied.note));
     if (!ok && !out_.failure) out_.failure = applied.result;
     return ok;
@@ -95,6 +100,7 @@ class Check {
   const Space& space_;
   const Clock& clock_;
   const StopFlag& stop_;
+  Config idle_;  // of knobs without influence
   ActuatorCheck out_;
 };
 

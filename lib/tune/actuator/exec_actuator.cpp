@@ -71,6 +71,8 @@ class ExecActuator final : public BasicActuator {
   }
 
   int server_pid() const override { return child_ ? child_->name().pid : 0; }
+  bool starts_server() const override { return true; }
+  std::string death() override { return child_ && !child_->alive() ? dead()->note : ""; }
   bool can_verify() const override { return true; }
   void finish() override {
     if (!exec_.stop_servers || !child_) return;
@@ -90,12 +92,13 @@ class ExecActuator final : public BasicActuator {
     return std::nullopt;
   }
 
-  bool may_be_down() const override { return !child_; }
+  bool may_be_down() override { return !child_ || !child_->alive(); }
 
   Failed dead() override {
     if (child_ && child_->alive()) return std::nullopt;
-    return Failure{ApplyResult::refused,
-                   "the server died: " + (child_ ? child_->how_it_ended() : "it is not there")};
+    std::string note = "the server died: " + (child_ ? child_->how_it_ended() : "it is not there");
+    if (!exec_.place.log.empty()) note += "; its output is in " + exec_.place.log;
+    return Failure{ApplyResult::refused, note};
   }
 
   // The kernel has taken these arguments, or start() would have failed; what is asserted here is that the

@@ -115,6 +115,7 @@ class PipeActuator final : public BasicActuator {
   ~PipeActuator() override { end(); }
 
   bool can_verify() const override { return true; }
+  bool starts_server() const override { return true; }
   void finish() override { end(); }
 
  protected:

@@ -60,7 +60,8 @@ std::optional<double> sample_of(std::string_view line, std::string_view name, co
   return value;
 }
 
-Labels parse_labels(Fields& fields) {
+Labels parse_labels(Fields& fields, Names names) {
+  names.places = false;
   Labels out;
   const Json* labels = fields.find("labels");
   if (labels == nullptr) return out;
@@ -68,7 +69,7 @@ Labels parse_labels(Fields& fields) {
   for (const auto& [name, value] : *labels->as<Json::Object>()) {
     const auto* text = value.as<std::string>();
     if (text == nullptr) throw input_error("{}: a text is wanted", members.where(name));
-    out.emplace_back(name, *text);
+    out.emplace_back(name, Template::parse(*text, names, members.where(name)).fill({}));
   }
   return out;
 }
@@ -142,7 +143,7 @@ Verify Verify::parse(const Json& json, const std::string& where, const Names& na
     const Json& equals = fields.need("equals");
     const std::string at = fields.where("equals");
     look.metric = metric.has_value();
-    look.labels = parse_labels(fields);
+    look.labels = parse_labels(fields, names);
     if (!metric && !look.labels.empty())
       throw input_error("{}: only a \"metric\" has labels", fields.where("labels"));
     fields.end();

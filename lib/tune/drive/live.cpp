@@ -162,7 +162,10 @@ class Live {
     const std::optional<Config> live = endpoint_.actuator->read(stop_);
     incumbent_ = good ? space_.nearest(*good) : start_of(endpoint_, live, [](const std::string&) {});
     history_.set_start(incumbent_);
-    if (live) turn_.set_idle(*live);
+    if (was_cut && good)
+      turn_.set_idle(*good);
+    else if (live)
+      turn_.set_idle(*live);
     turn_.set_good(incumbent_);
     incumbent_known_ = true;
     if (was_cut || unsettled(before_)) {

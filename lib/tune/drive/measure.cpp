@@ -13,7 +13,6 @@ namespace mlq::tune {
 namespace {
 
 constexpr double kPiSquared = 9.869604401089358;
-constexpr uint32_t kVoidsInARow = 3;
 
 records::Measurement measurement_of(const records::Trial& trial) {
   records::Measurement out;
@@ -33,12 +32,13 @@ class Windows {
         start_(start),
         next_i_(first_i) {
     turn_.set_good(start);
-    if (const auto live = endpoint.actuator->read(stop)) turn_.set_idle(*live);
+    const auto live = endpoint.actuator->read(stop);
+    turn_.set_idle(live ? *live : endpoint.start.value_or(Config{}));
   }
 
-  // A window that says something, or the last of three that do not.
+  // A window that says something.
   TurnResult window(PointId point, const std::string& reason) {
-    for (uint32_t attempt = 1;; ++attempt) {
+    for (Voids voids;;) {
       TurnRequest request;
       request.i = next_i_++;
       request.point = point;
@@ -49,9 +49,7 @@ class Windows {
         result.trial.level = level_of(*result.window.rate_per_s, result.window.cv2).name;
       emitter_.write(measurement_of(result.trial));
       if (result.stopped || result.row.outcome != TrialOutcome::none) return result;
-      if (attempt == kVoidsInARow)
-        throw environment_error("{}: {} windows in a row were void; the last: {}", endpoint_.name,
-                                kVoidsInARow, result.trial.note.value_or("no reason is known"));
+      voids.add(result, endpoint_.name);
     }
   }
   void restore(const std::string& reason) {

@@ -15,8 +15,6 @@
 namespace mlq::tune {
 namespace {
 
-constexpr uint32_t kVoidsInARow = 3;
-
 // What must be told of a stop of the search that is nobody's fault.
 struct Stopped {};
 
@@ -72,7 +70,7 @@ class Search {
   void begin() {
     const std::optional<Config> live = endpoint_.actuator->read(stop_);
     if (live) endpoint_can_be_read_ = true;
-    if (live) turn_.set_idle(*live);
+    turn_.set_idle(memory_.start ? *memory_.start : with_defaults(live.value_or(Config{})));
     start_ = memory_.start ? space_.nearest(*memory_.start) : start_of(endpoint_, live, notice_);
     history_.set_start(start_);
     turn_.set_good(start_);
@@ -148,12 +146,7 @@ class Search {
     ++asked_;
     ++outcome_.trials;
     if (trial.outcome == "failed") ++outcome_.failed;
-    if (trial.outcome == "void") {
-      ++outcome_.voids;
-      ++voids_in_a_row_;
-    } else {
-      voids_in_a_row_ = 0;
-    }
+    if (trial.outcome == "void") ++outcome_.voids;
   }
 
   LevelId next_level() {
@@ -203,6 +196,7 @@ class Search {
     learnt(result);
     emitter_.write(result.trial);
     if (result.stopped) throw Stopped{};
+    voids_.add(result, endpoint_.name);
     return result;
   }
 
@@ -279,9 +273,6 @@ class Search {
         }
       });
       if (history_.barred(choice.point)) turn_.event("barred", request.i, choice.point, "it failed twice");
-      if (voids_in_a_row_ >= kVoidsInARow)
-        throw environment_error("{}: {} trials in a row were void; the last: {}", endpoint_.name,
-                                kVoidsInARow, result.trial.note.value_or("no reason is known"));
       // A window that says nothing of the server is measured once more.
       if (result.row.outcome != TrialOutcome::none || result.foreign || attempt > 0) return;
       request.i = next_i_;
@@ -504,7 +495,7 @@ class Search {
   uint64_t budget_ = 0;
   uint64_t asked_ = 0;  // trials that the tuner has chosen
   uint64_t restarts_ = 0;
-  uint32_t voids_in_a_row_ = 0;
+  Voids voids_;
   std::optional<uint64_t> baseline_at_;
 };
 

@@ -71,7 +71,7 @@ SweepOutcome run_sweep(const SweepOptions& options, const Objective& objective, 
   SweepOutcome outcome;
   Turn turn(options.turn, objective, endpoint, emitter, clock, clock.now_ns(), stop, notice);
   const std::optional<Config> live = endpoint.actuator->read(stop);
-  if (live) turn.set_idle(*live);
+  turn.set_idle(live ? *live : endpoint.start.value_or(Config{}));
   const std::vector<Job> jobs = plan(options, *endpoint.space);
   // After a sweep that was killed, what is set now is one of its points.
   const std::optional<Config> good = unsettled(before) ? last_good(before) : std::nullopt;

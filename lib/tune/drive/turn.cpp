@@ -66,15 +66,7 @@ void Turn::event(const std::string& name, std::optional<uint64_t> i, std::option
   emitter_.write(event);
 }
 
-Config Turn::wanted(PointId point) const {
-  const Space& space = *endpoint_.space;
-  Config config = space.config(point);
-  for (size_t axis = 0; axis < space.dims(); ++axis) {
-    if (space.active(point, axis)) continue;
-    if (const KnobValue* value = value_of(idle_, config[axis].first)) config[axis].second = *value;
-  }
-  return config;
-}
+Config Turn::wanted(PointId point) const { return endpoint_.space->config(point, idle_); }
 
 Applied Turn::apply(PointId point, bool ignore_stop) {
   Applied applied = endpoint_.actuator->apply(wanted(point), stop_, ignore_stop);
@@ -125,6 +117,27 @@ bool Turn::unchanged(uint64_t i) {
   notice_(fmt::format("somebody else changed the endpoint: {}", other));
   current_ = point;
   return false;
+}
+
+void Voids::add(const TurnResult& result, const std::string& name) {
+  constexpr uint32_t most_of_endpoint = 3, most_of_machine = 10;
+  if (result.row.outcome != TrialOutcome::none) {
+    endpoint_ = machine_ = 0;
+    return;
+  }
+  const bool endpoint = result.lied || result.foreign;
+  const uint32_t count = endpoint ? ++endpoint_ : ++machine_;
+  if (count < (endpoint ? most_of_endpoint : most_of_machine)) return;
+  throw environment_error("{}: {} windows in a row were void; the last: {}", name, count,
+                          result.trial.note.value_or("no reason is known"));
+}
+
+void Turn::note_death(uint64_t i) {
+  const std::string death = endpoint_.actuator->death();
+  if (!current_ || death.empty()) return;
+  event("died", i, *current_, death);
+  notice_(death + "; it is started anew");
+  current_.reset();
 }
 
 bool Turn::set(uint64_t i, const std::string& level, PointId point, const std::string& reason,
@@ -181,6 +194,7 @@ TurnResult Turn::run(const TurnRequest& request) {
 
   if (endpoint_.source) endpoint_.source->quiesce(options_.quiesce_ns);
   Applied applied;
+  note_death(request.i);
   if (current_ != request.point) {
     const PointId before = current_.value_or(good_);
     write_decision(request);
@@ -256,6 +270,14 @@ void Turn::measure(const TurnRequest& request, const Applied& applied, TurnResul
   trial.cv2 = result.window.cv2;
   result.stopped = static_cast<bool>(stop_);
   judge(request, result);
+  if (const std::string death = endpoint_.actuator->death(); !death.empty() && !result.stopped) {
+    trial.note = death;
+    trial.outcome = "failed";
+    trial.feasible = false;
+    result.row.outcome = TrialOutcome::failed;
+    result.row.feasible = false;
+    result.row.y = std::numeric_limits<double>::quiet_NaN();
+  }
 }
 
 void Turn::judge(const TurnRequest& request, TurnResult& result) const {

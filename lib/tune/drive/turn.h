@@ -45,6 +45,17 @@ struct TurnResult {
   bool lied = false;     // it answered well and did not apply
 };
 
+// Void windows in a row. Three in which the endpoint did not take what it was told are enough; of windows
+// that this machine could not send as planned ten, since others may keep it busy for a while.
+class Voids {
+ public:
+  // An environment Error, beginning with `name`, when there are enough.
+  void add(const TurnResult& result, const std::string& name);
+
+ private:
+  uint32_t endpoint_ = 0, machine_ = 0;
+};
+
 // Not thread-safe.
 class Turn {
  public:
@@ -89,6 +100,8 @@ class Turn {
   Config wanted(PointId point) const;
   Applied apply(PointId point, bool ignore_stop);
   void write_decision(const TurnRequest& request);
+  // A server that ended by itself is not what was set any more, so that it is set anew; event `died`.
+  void note_death(uint64_t i);
   void measure(const TurnRequest& request, const Applied& applied, TurnResult& result);
   void judge(const TurnRequest& request, TurnResult& result) const;
 

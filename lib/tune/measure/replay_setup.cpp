@@ -36,7 +36,13 @@ std::unique_ptr<ReplaySource> make_replay_source(const ReplaySetup& setup, const
                                                  const StopFlag& stop,
                                                  const std::function<void(const std::string&)>& notice) {
   LoadTrace load_trace(trace, setup.speed);
-  replay::check_server(setup.client, stop);
+  if (setup.start_server) setup.start_server(false);
+  try {
+    replay::check_server(setup.client, stop);
+  } catch (const Error&) {
+    if (!setup.start_server || !setup.start_server(true)) throw;
+    replay::check_server(setup.client, stop);
+  }
   replay::PreparedRequests prepared =
       replay::prepare_requests(setup.requests, setup.client, trace.runs(), false, notice);
   prepared.rules.gen_header = setup.gen_header;
@@ -62,6 +68,13 @@ std::unique_ptr<ReplaySource> make_replay_source(const ReplaySetup& setup, const
   };
   return std::make_unique<ReplaySource>(load, objective, std::move(load_trace), std::move(prepared.form),
                                         std::move(prepared.rules), clock, make_engine);
+}
+
+std::unique_ptr<ReplaySource> make_planned_source(const ReplaySetup& setup, const Objective& objective,
+                                                  records::Reader& trace, const Clock& clock) {
+  return std::make_unique<ReplaySource>(setup.load, objective, LoadTrace(trace, setup.speed), nullptr,
+                                        replay::AnswerRules(), clock,
+                                        [](http::ClientEvents&) { return nullptr; });
 }
 
 }  // namespace mlq::tune

@@ -20,6 +20,9 @@ struct ReplaySetup {
   std::optional<uint32_t> max_inflight;  // default: descriptors - 64
   std::string warm_target;               // GET this to open connections, instead of the API's own
   std::string gen_header = "x-mlq-gen";  // of answers: the generation that served them
+  // Called when the trace has been read and the server may have to be started: before it is asked anything,
+  // and once more, with `dead`, if it does not answer. False: that is how it is. May be empty.
+  std::function<bool(bool dead)> start_server;
 };
 
 // Reads the trace, connects, asks the server what the form of the requests must know, opens connections.
@@ -29,5 +32,10 @@ std::unique_ptr<ReplaySource> make_replay_source(const ReplaySetup& setup, const
                                                  records::Reader& trace, const Clock& clock,
                                                  const StopFlag& stop,
                                                  const std::function<void(const std::string&)>& notice);
+
+// Knows what is to be sent next (`upcoming`), and nothing else: no server is asked, and measure() must not be
+// called.
+std::unique_ptr<ReplaySource> make_planned_source(const ReplaySetup& setup, const Objective& objective,
+                                                  records::Reader& trace, const Clock& clock);
 
 }  // namespace mlq::tune

@@ -15,6 +15,8 @@ namespace {
 constexpr int64_t kLookEvery = 500'000'000;
 constexpr size_t kMostLookedAt = 16'384;  // requests, so that a look does not hold up sending
 constexpr int64_t kLeastMaxLag = 1'000'000;
+// A search sees through as much, and ends for nothing where others work on the machine too.
+constexpr double kLagShare = 0.25;
 constexpr int64_t kSuspended = 1'000'000'000;
 constexpr double kBusy = 0.8;                // of a core: the thread cannot keep its times any more
 constexpr int64_t kLeastBusy = 100'000'000;  // of a window: the share of a core says nothing of a shorter one
@@ -192,10 +194,11 @@ void ReplaySource::Running::verdict(const replay::ShardReport& report, int64_t c
   replay::RunFacts facts;
   int64_t most = kLeastMaxLag;
   if (out.rate_per_s && *out.rate_per_s > 0)
-    most = std::max(most, static_cast<int64_t>(5e7 / *out.rate_per_s));
-  if (out.stat_ns) most = std::max(most, static_cast<int64_t>(std::min(*out.stat_ns / 20, 1e15)));
+    most = std::max(most, static_cast<int64_t>(kLagShare * 1e9 / *out.rate_per_s));
+  if (out.stat_ns) most = std::max(most, static_cast<int64_t>(std::min(kLagShare * *out.stat_ns, 1e15)));
   const auto p99 = lags.quantile({99, 100});
-  facts.lag = p99 && *p99 > owner.load_.max_lag_ns.value_or(most);
+  most = owner.load_.max_lag_ns.value_or(most);
+  facts.lag = p99 && *p99 > most;
   facts.shard_cpu =
       wall_ns >= kLeastBusy && static_cast<double>(cpu_ns) > kBusy * static_cast<double>(wall_ns);
   facts.fd_limit = report.fd_limit;
@@ -206,6 +209,9 @@ void ReplaySource::Running::verdict(const replay::ShardReport& report, int64_t c
   if (why.empty()) return;
   out.valid = false;
   out.note = "the load could not be sent as it should have been: " + why;
+  if (facts.lag)
+    *out.note += fmt::format(" (p99 {}, of at most {}; is this machine busy? --max-lag allows more)",
+                             format_duration(*p99 / 1000 * 1000), format_duration(most / 1000 * 1000));
 }
 
 ReplaySource::ReplaySource(ReplayLoad load, Objective objective, LoadTrace trace,

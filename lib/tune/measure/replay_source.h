@@ -36,8 +36,9 @@ struct ReplayLoad {
 
 // A window is not valid when the client could not do its part: the words of mlq-replay's verdict. Its lag is
 // counted without waits for connections and for the cap on requests in flight, which the server causes; by
-// default its p99 may be 1 ms, 5 % of the mean gap or 5 % of the objective's statistic, whichever is longest.
-// Requests that wait for the cap, time out or are given up say that the server is slow, and stay valid.
+// default its p99 may be 1 ms, a quarter of the mean gap or a quarter of the objective's statistic, whichever
+// is longest. Requests that wait for the cap, time out or are given up say that the server is slow, and stay
+// valid.
 //
 // `settle`: takes the trace's own time; of a trace of episodes whose windows have no length of their own,
 // each window is one whole episode, and what settles is the episode's beginning, sent once more.

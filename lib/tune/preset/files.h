@@ -6,7 +6,7 @@
 namespace mlq::tune::preset_files {
 
 // Set over HTTP or in files that a server reads while it runs.
-extern const std::string_view mlq, triton, torchserve, ovms, ray;
+extern const std::string_view mlq, triton, torchserve, ovms, ray, mlserver;
 // Set where the server starts.
 extern const std::string_view tfs, vllm, sglang, mosec, llamacpp, exec;
 

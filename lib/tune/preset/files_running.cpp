@@ -11,13 +11,13 @@ const std::string_view mlq = R"json({"version":1,"name":"mlq","start":"live",
   "max_rows":{"type":"log_int","min":1,"max":256,"apply":"hot","role":"batch"},
   "delay_ns":{"type":"list","values":[0,100000,200000,500000,1000000,2000000,5000000],"apply":"hot","when":"max_rows > 1"}},
  "constraints":["instances * intra_threads <= 2 * $cores"],
- "actuator":{"type":"http","vars":{"BASE":"http://127.0.0.1:8001","MODEL":"digits"},
-  "steps":[{"send":{"method":"PATCH","url":"$BASE/admin/v1/models/$MODEL/knobs","expect":[200],
+ "actuator":{"type":"http","vars":{"BASE":"http://127.0.0.1:8000","ADMIN":"http://127.0.0.1:8001","MODEL":"digits"},
+  "steps":[{"send":{"method":"PATCH","url":"$ADMIN/admin/v1/models/$MODEL/knobs","expect":[200],
    "json":{"instances":"${instances}","intra_threads":"${intra_threads}","max_rows":"${max_rows}","delay_ns":"${delay_ns}"}}}],
-  "verify":{"url":"$BASE/admin/v1/models/$MODEL/knobs",
+  "verify":{"url":"$ADMIN/admin/v1/models/$MODEL/knobs",
    "equals":{"/knobs/instances":"${instances}","/knobs/intra_threads":"${intra_threads}","/knobs/max_rows":"${max_rows}","/knobs/delay_ns":"${delay_ns}"}},
   "ready":{"url":"$BASE/v2/health/ready","expect":[200],"timeout":"30s"}},
- "measure":{"source":"prometheus","url":"http://127.0.0.1:8001/metrics","latency":"mlq_model_request_seconds","labels":{"model":"digits"}}}
+ "measure":{"source":"prometheus","url":"$ADMIN/metrics","latency":"mlq_model_request_seconds","labels":{"model":"$MODEL"}}}
 )json";
 
 const std::string_view triton = R"json({"version":1,"name":"triton","start":"live",
@@ -41,7 +41,7 @@ const std::string_view triton = R"json({"version":1,"name":"triton","start":"liv
   "verify":{"url":"$BASE/v2/models/$MODEL/config","equals":{"/max_batch_size":"${max_batch_size}","/instance_group/0/count":"${instance_count}",
     "/parameters/intra_op_thread_count/string_value":"${intra_op_thread_count|str}"}},
   "ready":{"url":"$BASE/v2/models/$MODEL/ready","expect":[200],"timeout":"120s"}},
- "measure":{"source":"prometheus","url":"http://127.0.0.1:8002/metrics","latency":"nv_inference_request_duration_us","count":"nv_inference_request_success","errors":"nv_inference_request_failure","labels":{"model":"digits"}}}
+ "measure":{"source":"prometheus","url":"http://127.0.0.1:8002/metrics","latency":"nv_inference_request_duration_us","count":"nv_inference_request_success","errors":"nv_inference_request_failure","labels":{"model":"$MODEL"}}}
 )json";
 
 const std::string_view torchserve = R"json({"version":1,"name":"torchserve","start":"live",
@@ -56,7 +56,7 @@ const std::string_view torchserve = R"json({"version":1,"name":"torchserve","sta
    {"send":{"method":"POST","expect":[200],"timeout":"120s","url":"$ADMIN/models?url=$ARCHIVE&model_name=$MODEL&batch_size=${batch_size}&max_batch_delay=${max_batch_delay}&initial_workers=${workers}&synchronous=true"}}],
   "verify":{"url":"$ADMIN/models/$MODEL","equals":{"/0/minWorkers":"${workers}","/0/batchSize":"${batch_size}","/0/maxBatchDelay":"${max_batch_delay}"}},
   "ready":{"url":"$BASE/ping","expect":[200],"timeout":"60s"}},
- "measure":{"source":"prometheus","url":"http://127.0.0.1:8082/metrics","latency":"ts_inference_latency_microseconds","count":"ts_inference_requests_total","labels":{"model_name":"digits"}}}
+ "measure":{"source":"prometheus","url":"http://127.0.0.1:8082/metrics","latency":"ts_inference_latency_microseconds","count":"ts_inference_requests_total","labels":{"model_name":"$MODEL"}}}
 )json";
 
 const std::string_view ovms = R"json({"version":1,"name":"ovms","start":"live",
@@ -71,10 +71,10 @@ const std::string_view ovms = R"json({"version":1,"name":"ovms","start":"live",
    "/model_config_list/0/config/plugin_config/NUM_STREAMS":"${num_streams|str}",
    "/model_config_list/0/config/plugin_config/INFERENCE_NUM_THREADS":"${inference_num_threads|str}"},
   "reload":{"send":{"method":"POST","url":"$BASE/v1/config/reload","expect":[200,201],"timeout":"60s"}},
-  "verify":[{"url":"$BASE/metrics","metric":"ovms_streams","labels":{"name":"digits"},"equals":"${num_streams}"},
-   {"url":"$BASE/metrics","metric":"ovms_infer_req_queue_size","labels":{"name":"digits"},"equals":"${nireq}"}],
+  "verify":[{"url":"$BASE/metrics","metric":"ovms_streams","labels":{"name":"$MODEL"},"equals":"${num_streams}"},
+   {"url":"$BASE/metrics","metric":"ovms_infer_req_queue_size","labels":{"name":"$MODEL"},"equals":"${nireq}"}],
   "ready":{"url":"$BASE/v2/models/$MODEL/ready","expect":[200],"timeout":"120s"}},
- "measure":{"source":"prometheus","url":"http://127.0.0.1:8000/metrics","latency":"ovms_request_time_us","errors":"ovms_requests_fail","labels":{"name":"digits"}}}
+ "measure":{"source":"prometheus","url":"$BASE/metrics","latency":"ovms_request_time_us","errors":"ovms_requests_fail","labels":{"name":"$MODEL"}}}
 )json";
 
 const std::string_view ray = R"json({"version":1,"name":"ray","start":"live",
@@ -97,6 +97,20 @@ const std::string_view ray = R"json({"version":1,"name":"ray","start":"live",
    "/applications/app/deployments/Model/deployment_config/user_config/batch_wait_timeout_s":"${batch_wait_timeout_s}"}},
   "ready":{"url":"$BASE/-/healthz","expect":[200],"timeout":"120s"}},
  "measure":{"source":"prometheus","url":"http://127.0.0.1:8080/metrics","latency":"ray_serve_http_request_latency_ms","labels":{"application":"app"}}}
+)json";
+
+const std::string_view mlserver = R"json({"version":1,"name":"mlserver",
+ "start":{"max_batch_size":1,"max_batch_time":0.01},
+ "load":{"url":"$BASE/v2/models/$MODEL/infer"},
+ "knobs":{
+  "max_batch_size":{"type":"log_int","min":1,"max":128,"apply":"reload","role":"batch"},
+  "max_batch_time":{"type":"list","values":[0.001,0.002,0.005,0.01,0.02,0.05],"apply":"reload","when":"max_batch_size > 1","doc":"seconds"}},
+ "actuator":{"type":"file","path":"model-settings.json","vars":{"BASE":"http://127.0.0.1:8080","MODEL":"digits"},"settle":"1s","warmup_requests":20,
+  "patch":{"/max_batch_size":"${max_batch_size}","/max_batch_time":"${max_batch_time}"},
+  "reload":{"send":{"method":"POST","url":"$BASE/v2/repository/models/$MODEL/load","expect":[200],"timeout":"60s"}},
+  "verify":"none",
+  "ready":{"url":"$BASE/v2/models/$MODEL/ready","expect":[200],"timeout":"120s"}},
+ "measure":{"source":"prometheus","url":"http://127.0.0.1:8082/metrics","latency":"rest_server_request_duration_seconds","labels":{"path":"/v2/models/{model_name}/infer","status_code":"200"}}}
 )json";
 
 }  // namespace mlq::tune::preset_files

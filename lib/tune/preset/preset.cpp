@@ -24,6 +24,7 @@ const std::vector<Row>& rows() {
       {{"sglang", "SGLang, by a restart with other options."}, &f::sglang},
       {{"ray", "Ray Serve, by its REST API; the file must list every application."}, &f::ray},
       {{"mosec", "Mosec, by a restart with other environment variables."}, &f::mosec},
+      {{"mlserver", "MLServer, by a model's settings file and a reload."}, &f::mlserver},
       {{"llamacpp", "llama.cpp's llama-server, by a restart with other options."}, &f::llamacpp},
       {{"exec", "Any program that takes its settings as arguments."}, &f::exec},
   };

@@ -160,6 +160,17 @@ Config Space::config(PointId point) const {
   return out;
 }
 
+Config Space::config(PointId point, const Config& idle) const {
+  Config out = config(point);
+  for (size_t a = 0; a < dims(); ++a) {
+    if (active(point, a)) continue;
+    const auto value =
+        std::ranges::find_if(idle, [&](const auto& knob) { return knob.first == out[a].first; });
+    if (value != idle.end()) out[a].second = value->second;
+  }
+  return out;
+}
+
 std::optional<PointId> Space::find(const Config& config) const {
   std::vector<uint32_t> steps(dims(), 0);
   constexpr uint32_t kNotThere = std::numeric_limits<uint32_t>::max();

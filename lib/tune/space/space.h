@@ -114,6 +114,8 @@ class Space {
   void encode(PointId point, std::span<double> x) const;
   // With derived knobs.
   Config config(PointId point) const;
+  // The same, but knobs without influence have the values of `idle`, where it has one.
+  Config config(PointId point, const Config& idle) const;
   // The valid point with these values; knobs that `config` lacks are at their first value; names that are no
   // axis, and values of knobs that are not active, are passed over. None if a value is not on the grid or a
   // constraint is broken.

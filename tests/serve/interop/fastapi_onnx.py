@@ -1,17 +1,47 @@
 #!/usr/bin/env python3
-"""FastAPI and uvicorn before onnxruntime, as people write it: the digits under v2, KServe's v1 and a route of its own.
+"""FastAPI and uvicorn before onnxruntime, as people write it: the digits under v2, KServe's v1 and a route of its own; and
+settings that can be changed while it runs.
 
 usage: fastapi_onnx.py PORT MLP_ONNX
 """
 import sys
 
+import anyio.to_thread
 import numpy
 import onnxruntime
 import uvicorn
 from fastapi import FastAPI
 
-model = onnxruntime.InferenceSession(sys.argv[2])
 app = FastAPI()
+
+
+def session(threads, spinning):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
+    return onnxruntime.InferenceSession(sys.argv[2], options)
+
+
+model = session(0, True)
+
+
+# What holds now, as the session and the pool say it themselves. `workers`: handlers that run at a time.
+@app.get("/settings")
+async def settings():
+    options = model.get_session_options()
+    return {
+        "threads": options.intra_op_num_threads,
+        "spinning": options.get_session_config_entry("session.intra_op.allow_spinning") == "1",
+        "workers": anyio.to_thread.current_default_thread_limiter().total_tokens,
+    }
+
+
+@app.put("/settings")
+async def set_settings(wanted: dict):
+    global model
+    model = session(wanted["threads"], wanted["spinning"])
+    anyio.to_thread.current_default_thread_limiter().total_tokens = wanted["workers"]
+    return await settings()
 
 
 def probabilities(rows):
