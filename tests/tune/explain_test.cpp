@@ -126,32 +126,42 @@ Confirmation pairs(std::initializer_list<double> differences) {
   return c;
 }
 
-TEST(Confirmation, HoldsWhenTheOneSidedBoundIsWithinTheMargin) {
+TEST(Confirmation, IsBetterWhenTheOneSidedBoundIsWithinTheMargin) {
   // Three pairs: mean + t(95 %, 2) sd / sqrt(3) against ln 1.02 = 0.0198; t = 2.92.
-  EXPECT_TRUE(pairs({-0.1, -0.1, -0.1}).holds(0.02));
-  EXPECT_TRUE(pairs({0.01, 0.01, 0.01}).holds(0.02)) << "within the margin";
-  EXPECT_FALSE(pairs({0.03, 0.03, 0.03}).holds(0.02));
+  EXPECT_TRUE(pairs({-0.1, -0.1, -0.1}).better(0.02));
+  EXPECT_TRUE(pairs({0.01, 0.01, 0.01}).better(0.02)) << "within the margin";
+  EXPECT_FALSE(pairs({0.03, 0.03, 0.03}).better(0.02));
   // sd 0.01: bound = mean + 0.01686.
-  EXPECT_TRUE(pairs({-0.008, 0.002, 0.012}).holds(0.02));   // 0.002 + 0.01686
-  EXPECT_FALSE(pairs({-0.006, 0.004, 0.014}).holds(0.02));  // 0.004 + 0.01686
-  EXPECT_FALSE(pairs({-0.5}).holds(0.02)) << "one pair is no proof";
+  EXPECT_TRUE(pairs({-0.008, 0.002, 0.012}).better(0.02));   // 0.002 + 0.01686
+  EXPECT_FALSE(pairs({-0.006, 0.004, 0.014}).better(0.02));  // 0.004 + 0.01686
+  EXPECT_FALSE(pairs({-0.5}).better(0.02)) << "one pair is no proof";
 }
 
-TEST(Confirmation, IsWorseWhenTheOneSidedBoundIsAboveTheMargin) {
-  EXPECT_TRUE(pairs({0.03, 0.03, 0.03}).worse(0.02));
-  EXPECT_TRUE(pairs({0.028, 0.038, 0.048}).worse(0.02));   // 0.038 - 0.01686 = 0.0211
-  EXPECT_FALSE(pairs({0.026, 0.036, 0.046}).worse(0.02));  // 0.036 - 0.01686 = 0.0191
-  EXPECT_FALSE(pairs({0.5}).worse(0.02));
+TEST(Confirmation, IsBetterWhereTheStartNeverKeepsTheObjective) {
+  const auto missed = [] {
+    TurnResult result = window(20);
+    result.row.feasible = false;
+    return result;
+  };
+  Confirmation c;
+  c.add(window(20, TrialOutcome::aborted), window(16));
+  EXPECT_FALSE(c.better()) << "one pair is no proof";
+  c.add(missed(), window(16));
+  EXPECT_TRUE(c.better());
+  c.add(window(20, TrialOutcome::none), window(16));
+  EXPECT_EQ(c.pairs, 2u) << "a void window says nothing";
+  c.add(window(20, TrialOutcome::aborted), missed());
+  EXPECT_FALSE(c.better()) << "the best misses it too";
 }
 
 TEST(Confirmation, AWindowThatBreaksTheObjectiveIsNoConfirmation) {
   Confirmation c = pairs({-0.1, -0.1, -0.1});
   c.add(window(16), window(17, TrialOutcome::failed));
-  EXPECT_FALSE(c.holds(0.02));
+  EXPECT_FALSE(c.better(0.02));
   EXPECT_EQ(c.log_ratios.size(), 3u);
   Confirmation other = pairs({-0.1, -0.1, -0.1});
   other.add(window(16, TrialOutcome::failed), window(16));
-  EXPECT_TRUE(other.holds(0.02)) << "that the start fails is no fault of the best";
+  EXPECT_TRUE(other.better(0.02)) << "that the start fails is no fault of the best";
   other.add(window(16), window(15, TrialOutcome::ok, "high"));
   EXPECT_EQ(other.log_ratios.size(), 3u) << "windows of two levels are no pair";
 }
@@ -161,7 +171,7 @@ TEST(Policy, HasTheMeanOfItsWindowsAndTheirInterval) {
   const PointId best = *k.tuner->recommend(k.history, 0);
   k.add(100, best, 0, 15.9);
   k.add(101, best, 0, 16.1);
-  const records::Policy p = make_policy(k.history, 0, best, 0, nullptr, 0.02, true);
+  const records::Policy p = make_policy(k.history, 0, best, 0, nullptr, true);
   EXPECT_EQ(p.level, "low");
   EXPECT_EQ(p.config.text, R"({"a":1,"b":2})");
   EXPECT_EQ(p.trials, 3u);
@@ -180,7 +190,7 @@ TEST(Policy, AConfirmationGivesTheGainAndItsInterval) {
   Known k;
   const PointId best = *k.tuner->recommend(k.history, 0);
   const Confirmation c = pairs({-0.3, -0.2, -0.4});
-  const records::Policy p = make_policy(k.history, 0, best, 0, &c, 0.02, true);
+  const records::Policy p = make_policy(k.history, 0, best, 0, &c, true);
   const double half = kT2TwoSided * 0.1 / std::sqrt(3.0);
   EXPECT_NEAR(*p.gain_over_start, 1 - std::exp(-0.3), 1e-9);
   EXPECT_NEAR(*p.gain_lo, 1 - std::exp(-0.3 + half), 1e-9);
@@ -190,9 +200,9 @@ TEST(Policy, AConfirmationGivesTheGainAndItsInterval) {
 
 TEST(Policy, TheStartIsConfirmedByTwoWindows) {
   Known k;
-  EXPECT_FALSE(make_policy(k.history, 0, 0, 0, nullptr, 0.02, true).confirmed);
+  EXPECT_FALSE(make_policy(k.history, 0, 0, 0, nullptr, true).confirmed);
   k.add(100, 0, 0, 16.2);
-  const records::Policy p = make_policy(k.history, 0, 0, 0, nullptr, 0.02, true);
+  const records::Policy p = make_policy(k.history, 0, 0, 0, nullptr, true);
   EXPECT_TRUE(p.confirmed);
   EXPECT_TRUE(p.changes->empty());
   EXPECT_FALSE(p.gain_over_start) << "over itself";

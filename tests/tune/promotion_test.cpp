@@ -1,44 +1,10 @@
 // What a search leaves: a configuration that is surely better than the start, or the start.
-#include "lib/tune/drive/policy.h"
 #include "tests/tune/drive_support.h"
 
 namespace mlq::tune {
 namespace {
 
 constexpr const char* kStart = R"({"a":0,"b":0})";
-
-TurnResult window(double y, TrialOutcome outcome = TrialOutcome::ok, bool feasible = true) {
-  TurnResult result;
-  result.row.y = y;
-  result.row.outcome = outcome;
-  result.row.feasible = feasible;
-  result.trial.level = "r0c0";
-  return result;
-}
-
-TEST(Confirmation, IsBetterIfTheWholeIntervalIsOrTheStartKeptNoLimit) {
-  const auto of = [](std::initializer_list<std::pair<double, double>> pairs) {
-    Confirmation c;
-    for (const auto& [start, found] : pairs) c.add(window(start), window(found));
-    return c;
-  };
-  // mean -0.2, sd 0.1, 3 pairs: upper end of one-sided 95 % at -0.2 + 2.920 x 0.1 / sqrt(3) = -0.031.
-  EXPECT_TRUE(of({{1, 0.7}, {1, 0.8}, {1, 0.9}}).better());
-  EXPECT_FALSE(of({{1, 0.7}, {1, 0.8}, {1, 0.9}}).better(-0.04));
-  EXPECT_FALSE(of({{1, 0.7}, {1, 1.0}, {1, 1.0}}).better());
-  EXPECT_FALSE(of({{1, 0.1}}).better()) << "one pair says little";
-  EXPECT_FALSE(of({}).better());
-
-  Confirmation rescued;
-  rescued.add(window(9, TrialOutcome::aborted), window(1));
-  EXPECT_FALSE(rescued.better());
-  rescued.add(window(9, TrialOutcome::ok, false), window(1));
-  EXPECT_TRUE(rescued.better()) << "the start misses the SLO, the best keeps it";
-  rescued.add(window(9, TrialOutcome::none), window(1));
-  EXPECT_EQ(rescued.pairs, 2u) << "a void window says nothing";
-  rescued.add(window(9, TrialOutcome::aborted), window(1, TrialOutcome::ok, false));
-  EXPECT_FALSE(rescued.better()) << "the best misses it too";
-}
 
 // All configurations are equal: whatever looks better has been lucky. A one-sided test at 95 % is wrong in
 // one run of twenty; of 60 runs 8 or more would be so in 1 % of such experiments.
