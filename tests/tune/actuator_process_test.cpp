@@ -74,6 +74,23 @@ TEST(ActuatorExec, AServerIsReplacedByOneWithOtherArguments) {
   EXPECT_FALSE(runs(second));
 }
 
+TEST(ActuatorExec, TheDeathOfAServerIsKnownAndNoErrorOfARead) {
+  const TempDir dir;
+  auto endpoint = std::make_unique<FakeEndpoint>(R"({"rows":1})");
+  const auto actuator = make(server(
+      dir, "", R"(,"verify":{"url":")" + endpoint->url("/config") + R"(","equals":{"/rows":"${rows}"}})"));
+  EXPECT_TRUE(actuator->starts_server());
+  EXPECT_EQ(actuator->death(), "");
+  ASSERT_EQ(actuator->apply(rows(1), kGoOn).result, ApplyResult::applied);
+  EXPECT_EQ(actuator->death(), "");
+  ::kill(actuator->server_pid(), SIGKILL);
+  for (int k = 0; k < 2000 && actuator->death().empty(); ++k) ::usleep(5000);
+  EXPECT_EQ(actuator->death(),
+            "the server died: it was ended by signal 9; its output is in " + (dir / "log"));
+  endpoint.reset();  // nothing answers a read any more
+  EXPECT_EQ(actuator->read(kGoOn), std::nullopt);
+}
+
 TEST(ActuatorExec, AServerThatDiesAtOnceIsAConfigurationThatIsRefused) {
   const TempDir dir;
   FakeEndpoint endpoint("{}");
@@ -82,7 +99,7 @@ TEST(ActuatorExec, AServerThatDiesAtOnceIsAConfigurationThatIsRefused) {
       server(dir, "exit 7;", R"(,"ready":{"url":")" + endpoint.url("/ready") + R"(","timeout":"20000s"})"));
   const Applied applied = actuator->apply(rows(1), kGoOn);
   EXPECT_EQ(applied.result, ApplyResult::refused);
-  EXPECT_EQ(applied.note, "the server died: it ended with exit status 7");
+  EXPECT_EQ(applied.note, "the server died: it ended with exit status 7; its output is in " + (dir / "log"));
   EXPECT_EQ(actuator->read(kGoOn), std::nullopt);
   const Applied missing = make(R"({"type":"exec","start":["/nowhere/server"]})")->apply(rows(1), kGoOn);
   EXPECT_EQ(missing.result, ApplyResult::broken);

@@ -52,5 +52,46 @@ TEST(EndpointPreset, AnUnknownOneIsAnsweredWithTheNearest) {
       "mlserver llamacpp exec");
 }
 
+SpaceFile from_live(const std::string& preset, const Config& live) {
+  return parse_space_file(preset_from_live(preset, live), preset);
+}
+std::vector<KnobValue> values(const SpaceFile& file, std::string_view name) {
+  for (const Axis& axis : file.space->axes())
+    if (axis.name == name) return axis.values;
+  return {};
+}
+
+TEST(PresetFromLive, WhatIsSetIsTheStartAndTheMiddleOfTheRanges) {
+  const SpaceFile file = from_live("torchserve", {{"workers", int64_t{12}},
+                                                  {"batch_size", int64_t{128}},
+                                                  {"max_batch_delay", int64_t{30}},
+                                                  {"another", int64_t{1}}});
+  EXPECT_EQ(config_json(*file.start), R"({"workers":12,"batch_size":128,"max_batch_delay":30})");
+  EXPECT_TRUE(file.space->find(*file.start));
+  const auto workers = values(file, "workers"), rows = values(file, "batch_size");
+  ASSERT_EQ(workers.size(), 8u);  // as 1 to 8
+  EXPECT_EQ(std::get<int64_t>(workers.front()), 9);
+  ASSERT_EQ(rows.size(), 7u);  // as 1 to 64
+  EXPECT_EQ(std::get<int64_t>(rows.front()), 16);
+  EXPECT_EQ(values(file, "max_batch_delay").size(), 8u);  // one more than there were
+}
+
+TEST(PresetFromLive, NothingGoesBelowWhereThePresetBegins) {
+  const SpaceFile file =
+      from_live("vllm", {{"max_num_seqs", int64_t{16}}, {"max_num_batched_tokens", int64_t{1000}}});
+  EXPECT_EQ(std::get<int64_t>(values(file, "max_num_seqs").front()), 8);
+  EXPECT_EQ(values(file, "max_num_seqs").size(), 8u);
+  // 1000 is no doubling of 512: it joins the values that there are. What was not read is as the preset has
+  // it.
+  EXPECT_EQ(values(file, "max_num_batched_tokens").size(), 8u);
+  EXPECT_EQ(config_json(*file.start),
+            R"({"max_num_seqs":16,"max_num_batched_tokens":1000,"gpu_memory_utilization":0.9})");
+  EXPECT_TRUE(file.space->find(*file.start));
+}
+
+TEST(PresetFromLive, AServerWithoutItsKnobsIsAnotherOne) {
+  EXPECT_THROW(from_live("mosec", {{"max_rows", int64_t{16}}}), Error);
+}
+
 }  // namespace
 }  // namespace mlq::tune::test

@@ -143,6 +143,10 @@ TEST(Space, AnInactiveKnobHasOneValidStep) {
   // Its value may be anything, on the grid or not.
   EXPECT_EQ(space.find({{"rows", whole(1)}, {"delay", whole(77)}}), one);
   EXPECT_EQ(space.find({{"rows", whole(2)}, {"delay", whole(77)}}), std::nullopt);
+  // What it is set to is for whoever asks to say; a knob that has influence is the point's.
+  const Config idle{{"delay", whole(77)}, {"rows", whole(8)}};
+  EXPECT_EQ(config_json(space.config(one, idle)),
+            R"({"instances":0,"rows":1,"delay":77,"mode":"a","spin":false,"half":1})");
 }
 
 TEST(Space, AConditionThatHangsOnAnInactiveKnobSeesItsFirstValue) {

@@ -27,8 +27,10 @@ struct ExplainArguments {
   std::string level;
 };
 
-void print(Context& context, const tune::History& history, tune::Tuner& tuner, tune::LevelId level) {
-  const auto best = tuner.recommend(history, level);
+void print(Context& context, const tune::History& history, tune::Tuner& tuner, tune::LevelId level,
+           const tune::Chosen& chosen) {
+  const auto known = chosen(level);
+  const auto best = known ? known : tuner.recommend(history, level);
   if (!best) return;
   const tune::Space& space = history.space();
   std::string text =
@@ -37,7 +39,7 @@ void print(Context& context, const tune::History& history, tune::Tuner& tuner, t
   text += fmt::format("{} from the start configuration\n", format_count(changes, "change"));
   context.print(text);
   cli::Table table({{"nearest rival", cli::Align::left}, {"costs more"}});
-  for (const tune::Neighbour& n : tune::nearest_rivals(history, tuner, level)) {
+  for (const tune::Neighbour& n : tune::nearest_rivals(history, tuner, level, chosen)) {
     std::string changed;
     const tune::Config config = space.config(*best);
     for (size_t k = 0; k < config.size(); ++k) {
@@ -66,19 +68,21 @@ ExitKind explain(ExplainArguments& a, Context& context) {
   if (history.levels().empty()) throw input_error("{}: there is no trial in it", a.file);
   records::Writer writer = cli::open_writer(context);
   writer.run(cli::run_record(context));
+  const tune::Chosen chosen = tune::chosen_in(journal, history);
   bool found = false;
   for (tune::LevelId level = 0; level < history.levels().size(); ++level) {
     if (!a.level.empty() && history.levels()[level].name != a.level) continue;
     found = true;
-    for (const records::Effect& effect : tune::effects(history, known.tuner(), level)) writer.write(effect);
-    if (context.wants_summary()) print(context, history, known.tuner(), level);
+    for (const records::Effect& effect : tune::effects(history, known.tuner(), level, chosen))
+      writer.write(effect);
+    if (context.wants_summary()) print(context, history, known.tuner(), level, chosen);
   }
   if (!found) {
     std::string names;
     for (const tune::Level& level : history.levels()) names += (names.empty() ? "" : ", ") + level.name;
     throw input_error("{}: there is no level \"{}\" in it; there are {}", a.file, a.level, names);
   }
-  for (const records::Flip& flip : tune::flips(history, known.tuner())) writer.write(flip);
+  for (const records::Flip& flip : tune::flips(history, known.tuner(), chosen)) writer.write(flip);
   writer.end({});
   return ExitKind::done;
 }

@@ -63,7 +63,7 @@ cli::Command init_command() {
       {"mlq-tune init --preset triton >triton.json", "Triton in explicit mode"},
       {"mlq-tune init --preset exec -o server.json", "any server that is started from a command line"},
       {"mlq-tune init --preset mlq --from-live mlq:http://127.0.0.1:8002 >mlq.json",
-       "what mlq-serve has set now"},
+       "ranges around what mlq-model has set now"},
   };
   command.run = [arguments](Context& context) { return init(*arguments, context); };
   return command;

@@ -419,6 +419,7 @@ void add_source(Target& target, const LoadArguments& load, tune::Objective& obje
     if (target.measure.empty())
       throw usage_error(
           "--trace is missing, and the endpoint file has no \"measure\"; what is to be measured?");
+    if (!dry) start_server(target, false, context);
     target.endpoint.source = tune::make_measure_source(target.measure, target.file + ": measure", objective,
                                                        clock, reveal, context.stop());
     return;

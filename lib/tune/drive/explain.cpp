@@ -41,11 +41,27 @@ std::optional<Expected> expected(const History& history, Tuner& tuner, LevelId l
   return out;
 }
 
+std::optional<PointId> choice(const History& history, Tuner& tuner, LevelId level, const Chosen& chosen) {
+  const auto known = chosen ? chosen(level) : std::nullopt;
+  return known ? known : tuner.recommend(history, level);
+}
+
 }  // namespace
 
-std::vector<records::Effect> effects(const History& history, Tuner& tuner, LevelId level) {
+Chosen chosen_in(const JournalContents& journal, const History& history) {
+  std::vector<std::optional<PointId>> points(history.levels().size());
+  for (const JournalRun& run : journal.runs)
+    for (const records::Policy& policy : run.policies)
+      for (LevelId level = 0; level < points.size(); ++level)
+        if (history.levels()[level].name == policy.level)
+          points[level] = history.space().find(parse_config(policy.config.text, "journal"));
+  return [points](LevelId level) { return level < points.size() ? points[level] : std::nullopt; };
+}
+
+std::vector<records::Effect> effects(const History& history, Tuner& tuner, LevelId level,
+                                     const Chosen& chosen) {
   std::vector<records::Effect> out;
-  const auto best = tuner.recommend(history, level);
+  const auto best = choice(history, tuner, level, chosen);
   if (!best) return out;
   const Space& space = history.space();
   for (size_t axis = 0; axis < space.dims(); ++axis) {
@@ -69,9 +85,10 @@ std::vector<records::Effect> effects(const History& history, Tuner& tuner, Level
   return out;
 }
 
-std::vector<Neighbour> nearest_rivals(const History& history, Tuner& tuner, LevelId level, size_t most) {
+std::vector<Neighbour> nearest_rivals(const History& history, Tuner& tuner, LevelId level,
+                                      const Chosen& chosen, size_t most) {
   std::vector<Neighbour> out;
-  const auto best = tuner.recommend(history, level);
+  const auto best = choice(history, tuner, level, chosen);
   if (!best) return out;
   const auto base = expected(history, tuner, level, *best);
   if (!base) return out;
@@ -85,11 +102,11 @@ std::vector<Neighbour> nearest_rivals(const History& history, Tuner& tuner, Leve
   return out;
 }
 
-std::vector<records::Flip> flips(const History& history, Tuner& tuner) {
+std::vector<records::Flip> flips(const History& history, Tuner& tuner, const Chosen& chosen) {
   std::vector<std::pair<double, PointId>> choices;
   for (LevelId level = 0; level < history.levels().size(); ++level) {
     const double rate = history.levels()[level].rate_per_s;
-    const auto best = tuner.recommend(history, level);
+    const auto best = choice(history, tuner, level, chosen);
     if (rate > 0 && best) choices.emplace_back(rate, *best);
   }
   std::sort(choices.begin(), choices.end());

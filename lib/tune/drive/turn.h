@@ -74,7 +74,10 @@ class Turn {
   // What is set now and known to work; goes back there when a trial fails. Taken as it is: nothing is sent.
   void set_current(PointId point) { current_ = good_ = point; }
   void set_good(PointId point) { good_ = point; }
-  std::optional<PointId> current() const { return current_; }
+  // None also of a server that was started here and has ended.
+  std::optional<PointId> current() const {
+    return endpoint_.actuator->death().empty() ? current_ : std::nullopt;
+  }
   PointId good() const { return good_; }
 
   // Errors: environment if the journal cannot take the decision (nothing is applied), or if the endpoint

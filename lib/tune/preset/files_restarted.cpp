@@ -86,14 +86,14 @@ const std::string_view llamacpp = R"json({"version":1,"name":"llamacpp",
 
 const std::string_view exec = R"json({"version":1,"name":"server",
  "start":{"threads":1,"batch":1},
- "load":{"url":"$BASE/"},
+ "load":{"url":"http://127.0.0.1:$PORT/"},
  "knobs":{
   "threads":{"type":"int","min":1,"max":"$cores","apply":"restart"},
   "batch":{"type":"log_int","min":1,"max":64,"apply":"restart","role":"batch"}},
- "actuator":{"type":"exec","vars":{"BASE":"http://127.0.0.1:8000"},"timeout":"60s","settle":"1s",
-  "start":["./server","--threads","${threads}","--batch","${batch}"],
+ "actuator":{"type":"exec","vars":{"PORT":"8000"},"timeout":"60s","settle":"1s",
+  "start":["./server","--port","$PORT","--threads","${threads}","--batch","${batch}"],
   "grace":"10s","log":"server.log",
-  "ready":{"url":"$BASE/","expect":[200],"timeout":"60s"}}}
+  "ready":{"url":"http://127.0.0.1:$PORT/","expect":[200],"timeout":"60s"}}}
 )json";
 
 }  // namespace mlq::tune::preset_files

@@ -63,19 +63,12 @@ void centre(const Axis& axis, const KnobValue& now, Json& knob) {
   }
 }
 
-// Where the value behind `"key":` begins and ends; values here have no object in them.
+// Where the value behind `key` begins and ends; such values have no object in them.
 std::pair<size_t, size_t> value_of(const std::string& text, const std::string& key) {
-  const std::string wanted = "\"" + key + "\":";
-  const size_t at = text.find(wanted);
+  const size_t at = text.find(key);
   if (at == text.npos) throw Error(ExitKind::bug, "a preset has no " + key);
-  const size_t begin = at + wanted.size();
-  const char close = text[begin] == '{' ? '}' : '"';
-  return {begin, text.find(close, begin + 1) + 1};
-}
-
-void replace(std::string& text, const std::string& key, const std::string& by) {
-  const auto [begin, end] = value_of(text, key);
-  text.replace(begin, end - begin, by);
+  const size_t begin = at + key.find(':') + 1;
+  return {begin, text.find(text[begin] == '{' ? '}' : '"', begin + 1) + 1};
 }
 
 }  // namespace
@@ -91,7 +84,7 @@ std::string preset_from_live(std::string_view name, const Config& live) {
     if (now != live.end()) {
       any = true;
       start.push_back(*now);
-      const auto [begin, end] = value_of(text, axis.name);
+      const auto [begin, end] = value_of(text, "\"" + axis.name + "\":{");
       std::string error;
       Json knob = Json::parse(std::string_view(text).substr(begin, end - begin), error).value();
       centre(axis, now->second, knob);
@@ -104,7 +97,8 @@ std::string preset_from_live(std::string_view name, const Config& live) {
   if (!any)
     throw input_error("{} is not what the preset {} is for: none of its knobs is in it", config_json(live),
                       name);
-  replace(text, "start", config_json(start));
+  const auto [begin, end] = value_of(text, "\"start\":");
+  text.replace(begin, end - begin, config_json(start));
   return text;
 }
 
