@@ -161,11 +161,12 @@ ExitKind search(SearchArguments& a, Context& context) {
   a.options.tuner.latency = objective.is_latency();
   a.options.tuner.limit_ns = objective.limit_ns();
   Target target = make_target(a.target, context, clock);
+  tune::make_tuner(a.options.tuner, *target.endpoint.space);  // what it asks for, before anybody is asked
   const auto notice = [&context](const std::string& message) { context.note(message); };
   const auto journal = open_journal(a.state, "search", *target.endpoint.space, context);
   const std::string fingerprint = target.endpoint.actuator->fingerprint();
   records::Run run = tune_run(context, target.endpoint, a.objective, fingerprint);
-  add_source(target, a.load, objective, context, clock, run);
+  add_source(target, a.load, objective, context, clock, run, a.options.dry_run);
   const uint64_t free = target.endpoint.space->free_dims();
   if (a.options.budget == 0) a.options.budget = std::clamp<uint64_t>(20 * free, 30, 120);
   run.tuner = a.options.tuner.name;

@@ -355,7 +355,7 @@ Target make_target(const TargetArguments& a, cli::Context& context, const Clock&
 }
 
 void add_source(Target& target, const LoadArguments& load, tune::Objective& objective, cli::Context& context,
-                const Clock& clock, records::Run& run) {
+                const Clock& clock, records::Run& run, bool dry) {
   objective.set_most_errors(target.endpoint.safety.error_rate);
   if (load.trace.empty()) {
     if (target.measure.empty())
@@ -371,6 +371,7 @@ void add_source(Target& target, const LoadArguments& load, tune::Objective& obje
       load_setup(load, load.url ? *load.url : http::parse_url(target.load_url), context);
   if (!target.endpoint.actuator->gen_header().empty())
     setup.gen_header = target.endpoint.actuator->gen_header();
+  setup.dry = dry;
   tune::Actuator* actuator = target.endpoint.actuator.get();
   setup.load.server_use = [actuator]() -> std::optional<tune::ServerUse> {
     const int pid = actuator->server_pid();

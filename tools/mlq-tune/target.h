@@ -76,9 +76,10 @@ struct Target {
 Target make_target(const TargetArguments& a, cli::Context& context, const Clock& clock);
 
 // Gives the endpoint its source: the load of our own where a trace is given, else what the file's `measure`
-// says. A usage Error if there is neither. The reader of the trace's runs is what `run.inputs` gets.
+// says. A usage Error if there is neither. The reader of the trace's runs is what `run.inputs` gets. With
+// `dry` the load of our own is only known, and never sent.
 void add_source(Target& target, const LoadArguments& load, tune::Objective& objective, cli::Context& context,
-                const Clock& clock, records::Run& run);
+                const Clock& clock, records::Run& run, bool dry = false);
 
 // Space alone, for commands that set nothing.
 std::shared_ptr<const tune::Space> make_space(const TargetArguments& a, cli::Context& context);

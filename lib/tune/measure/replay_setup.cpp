@@ -36,9 +36,9 @@ std::unique_ptr<ReplaySource> make_replay_source(const ReplaySetup& setup, const
                                                  const StopFlag& stop,
                                                  const std::function<void(const std::string&)>& notice) {
   LoadTrace load_trace(trace, setup.speed);
-  replay::check_server(setup.client, stop);
+  if (!setup.dry) replay::check_server(setup.client, stop);
   replay::PreparedRequests prepared =
-      replay::prepare_requests(setup.requests, setup.client, trace.runs(), false, notice);
+      replay::prepare_requests(setup.requests, setup.client, trace.runs(), setup.dry, notice);
   prepared.rules.gen_header = setup.gen_header;
   ReplayLoad load = setup.load;
   load.sending.max_inflight = most_inflight(setup);
@@ -53,7 +53,7 @@ std::unique_ptr<ReplaySource> make_replay_source(const ReplaySetup& setup, const
     auto engine =
         std::make_unique<http::CurlEngine>(prepared.client, load.sending.max_inflight, clock, events);
     http::TransferEnd failure;
-    if (!target.empty() && conns > 0) {
+    if (!target.empty() && conns > 0 && !setup.dry) {
       const size_t opened = engine->open_connections(conns, target, clock.now_ns() + kWarmTimeout, failure);
       if (!failure.note.empty())
         notice(fmt::format("{} connections are open before the start; {}", opened, failure.note));

@@ -20,6 +20,7 @@ struct ReplaySetup {
   std::optional<uint32_t> max_inflight;  // default: descriptors - 64
   std::string warm_target;               // GET this to open connections, instead of the API's own
   std::string gen_header = "x-mlq-gen";  // of answers: the generation that served them
+  bool dry = false;                      // nobody is asked or connected to: good for upcoming() alone
 };
 
 // Reads the trace, connects, asks the server what the form of the requests must know, opens connections.
