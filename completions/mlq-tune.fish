@@ -412,7 +412,7 @@ complete -c mlq-tune -n '__fish_seen_subcommand_from live' -l endpoint -r -F -d 
 complete -c mlq-tune -n '__fish_seen_subcommand_from live' -l slo -x -d 'What must hold, as in \'p99<=50ms && error_rate<=1%\'; the first statistic in it is what latency makes small'
 complete -c mlq-tune -n '__fish_seen_subcommand_from live' -l objective -x -a 'latency min-resource weighted:w_l=1,w_v=1,w_r=1' -d 'What is made small: latency; min-resource, the CPU time a request; or a weighted sum, as in weighted:w_l=1,w_v=2,w_r=0.5,w_c=0'
 complete -c mlq-tune -n '__fish_seen_subcommand_from live' -l once -d 'One step, and end'
-complete -c mlq-tune -n '__fish_seen_subcommand_from live' -l confirm -x -d 'Pairs of windows before a promotion'
+complete -c mlq-tune -n '__fish_seen_subcommand_from live' -l confirm -x -d 'Pairs of windows before a promotion; at least 2'
 complete -c mlq-tune -n '__fish_seen_subcommand_from live' -l trace -r -F -d 'Arrivals to send, a window a trial; - is standard input'
 complete -c mlq-tune -n '__fish_seen_subcommand_from live' -l url -x -d 'Where requests go: http, https, or unix:PATH[:/TARGET]'
 complete -c mlq-tune -n '__fish_seen_subcommand_from live' -l api -x -a 'auto raw kserve-v2 openai-chat openai-completions tf-serving' -d 'Form of the requests; auto goes by the URL\'s path'

@@ -111,7 +111,8 @@ TEST(Export, WhatIsNotConfirmedIsAskedForByName) {
   const std::vector<Policy> open{policy("x", R"({"a":1})", false)};
   const Refusal refused = refusal(open, ExportFormat::json);
   EXPECT_EQ(refused.kind, ExitKind::answer_no);
-  EXPECT_EQ(refused.message, "no configuration is confirmed; there is one that is not");
+  EXPECT_EQ(refused.message,
+            "no configuration is confirmed; there is one that is not, which --unconfirmed takes too");
   EXPECT_EQ(text(open, ExportFormat::json, "", true), "{\n\"x\":{\"a\":1}\n}\n");
   EXPECT_EQ(refusal({}, ExportFormat::json).message,
             "there is no policy yet; a search that comes to its end leaves one");

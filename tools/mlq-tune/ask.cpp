@@ -75,7 +75,9 @@ ExitKind ask(AskArguments& a, Context& context) {
   if (next) emitter.write(*next);
   emitter.end({});
   if (!next)
-    context.note(fmt::format("the search is over: {} were told", format_count(search.told(), "trial")));
+    context.note(search.told() >= a.budget ? fmt::format("the budget is spent, {}; a larger --trials goes on",
+                                                         format_count(search.told(), "trial"))
+                                           : "the tuner has nothing left to try");
   return next ? ExitKind::done : ExitKind::answer_no;
 }
 

@@ -36,6 +36,7 @@ int minute_of_day() {
 ExitKind live(LiveArguments& a, Context& context) {
   if (!a.once)
     throw usage_error("--once is missing: one step a call, as from cron, is all that live does so far");
+  if (a.options.confirm_pairs < 2) throw usage_error("--confirm: one pair proves nothing; 2 is the least");
   if (a.state.file.empty()) throw usage_error("--state is missing; it says what to go back to after a crash");
   const SteadyClock clock;
   tune::Objective objective = make_objective(a.objective);
@@ -46,6 +47,7 @@ ExitKind live(LiveArguments& a, Context& context) {
   o.turn = turn_options(a.window);
   o.freeze_file = a.state.file + ".freeze";
   Target target = make_target(a.target, context, clock);
+  tune::make_tuner(o.tuner, *target.endpoint.space);  // what it asks for, before anybody is asked
   o.unverified = target.unverified;
   const auto journal = open_journal(a.state, "live", *target.endpoint.space, context);
   records::Run run = tune_run(context, target.endpoint, a.objective, target.endpoint.actuator->fingerprint());
@@ -123,7 +125,7 @@ cli::Command live_command() {
   add_target(command, a.target);
   add_objective(command, a.objective);
   command.add("Step", {cli::flag("once", "One step, and end.", a.once),
-                       cli::value_option("confirm", "N", "Pairs of windows before a promotion.",
+                       cli::value_option("confirm", "N", "Pairs of windows before a promotion; at least 2.",
                                          a.options.confirm_pairs, cli::above_zero(parse_count))
                            .shown_default("3")});
   add_load(command, a.load);

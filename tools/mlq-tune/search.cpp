@@ -162,6 +162,7 @@ ExitKind search(SearchArguments& a, Context& context) {
   a.options.tuner.latency = objective.is_latency();
   a.options.tuner.limit_ns = objective.limit_ns();
   Target target = make_target(a.target, context, clock);
+  tune::make_tuner(a.options.tuner, *target.endpoint.space);  // what it asks for, before anybody is asked
   const auto notice = [&context](const std::string& message) { context.note(message); };
   const auto journal = open_journal(a.state, "search", *target.endpoint.space, context);
   const std::string fingerprint = target.endpoint.actuator->fingerprint();

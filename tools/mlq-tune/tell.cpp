@@ -86,7 +86,9 @@ ExitKind tell(TellArguments& a, Context& context) {
     if (!result.i && !result.config) {
       const auto pending = search.pending();
       if (!pending)
-        throw input_error("{}: nothing was asked for, and the result names no configuration", where);
+        throw input_error(
+            "{}: nothing was asked for, and the result names no configuration; mlq-tune ask asks for one",
+            where);
       result.i = pending->i;
     }
     if (search.tell(result, where)) {

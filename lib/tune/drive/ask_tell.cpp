@@ -153,7 +153,8 @@ bool AskTell::told_before(const records::Tell& tell, const std::string& where) c
       same.config = known.config;
     if (!same.level) same.level = known.level;
     if (line_of(same) == line_of(known)) return true;
-    throw input_error("{}: trial {} was told before, with another result", where, *tell.i);
+    throw input_error("{}: trial {} was told before, with another result; what was told first stays", where,
+                      *tell.i);
   }
   return false;
 }
@@ -165,7 +166,8 @@ bool AskTell::take(records::Tell& tell, const std::string& where, bool from_jour
   Asked* asked = find(tell);
   // What nobody asked for has got its number here: it is in the journal with it.
   if (asked == nullptr && tell.i && !from_journal)
-    throw input_error("{}: trial {} was never asked for", where, *tell.i);
+    throw input_error("{}: trial {} was never asked for{}", where, *tell.i,
+                      pending() ? fmt::format("; it is {} that waits for its result", pending()->i) : "");
   if (!tell.i && !tell.config) throw input_error("{}: neither i nor config says which trial it is of", where);
   PointId point = asked != nullptr ? asked->point : 0;
   if (tell.config) {

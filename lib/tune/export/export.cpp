@@ -55,9 +55,10 @@ std::vector<const Policy*> chosen(std::span<const Policy> policies, const Export
   const size_t before = all.size();
   if (!options.unconfirmed) std::erase_if(all, [](const Policy* p) { return !p->confirmed; });
   if (all.empty())
-    throw Error(ExitKind::answer_no, fmt::format("no configuration is confirmed; {} not",
-                                                 before == 1 ? "there is one that is"
-                                                             : fmt::format("there are {} that are", before)));
+    throw Error(
+        ExitKind::answer_no,
+        fmt::format("no configuration is confirmed; {} not, which --unconfirmed takes too",
+                    before == 1 ? "there is one that is" : fmt::format("there are {} that are", before)));
   return all;
 }
 

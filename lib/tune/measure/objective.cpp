@@ -253,7 +253,8 @@ Objective::Value Objective::value(const records::WindowStats& window, std::optio
     out.cost = as_double(window.cpu_ns_per_request);
     if (!out.cost) out.note = "the CPU time a request is not known";
   } else if (!stat) {
-    out.note = "no latency is known";
+    out.note = quantile_ ? fmt::format("no p{:.6g} of the latency is known", 100 * *quantile_)
+                         : "no latency is known";
   } else if (kind_ == ObjectiveKind::weighted) {
     out.cost = weighted_cost(window, *stat, apply_s, window_s, out.note);
   } else {

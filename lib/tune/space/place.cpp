@@ -79,8 +79,11 @@ void check_members(const std::vector<Member>& members, const Place& place,
                    const std::vector<std::string>& known) {
   for (size_t k = 0; k < members.size(); ++k) {
     const std::string_view name = members[k].key;
-    if (std::ranges::find(known, name) == known.end())
-      throw place.error("there is no \"{}\" here{}", name, meant(name, known));
+    if (std::ranges::find(known, name) == known.end()) {
+      std::string near = meant(name, known);
+      if (near.empty()) near = fmt::format("; there are {}", fmt::join(known, " "));
+      throw place.error("there is no \"{}\" here{}", name, near);
+    }
     for (size_t j = 0; j < k; ++j)
       if (members[j].key == name) throw place.error("\"{}\" is there twice", name);
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/io.h"
+#include "lib/jsonl/damage.h"
 #include "lib/tune/space/knob_file.h"
 #include "lib/tune/space/place.h"
 #include "lib/tune/space/values.h"
@@ -94,7 +95,7 @@ std::shared_ptr<const Space> read_space(const Value& knobs, const Value* constra
 SpaceFile parse_space_file(std::string_view text, std::string_view name) {
   const Place top{std::string(name), ""};
   jsonl::OwnedObject object(text);
-  if (!object.ok()) throw top.error("{}", object.parser().error());
+  if (!object.ok()) throw top.error("{}{}", object.parser().error(), jsonl::damage_place(text));
   const std::vector<Member> members(object.parser().members().begin(), object.parser().members().end());
   check_members(
       members, top,

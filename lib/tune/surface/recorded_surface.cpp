@@ -284,7 +284,9 @@ std::vector<std::shared_ptr<const Surface>> read_surfaces(records::Reader& reade
     else
       reader.pass_over();
   }
-  if (recordings.empty()) throw input_error("{}: holds no surface record", reader.name());
+  if (recordings.empty())
+    throw input_error("{}: holds no surface record; mlq-tune sweep and mlq-tune simulate --rows write them",
+                      reader.name());
   std::vector<std::shared_ptr<const Surface>> surfaces;
   for (Recording& recording : recordings)
     surfaces.push_back(std::make_shared<RecordedSurface>(std::move(recording), options));
