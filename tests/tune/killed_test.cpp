@@ -51,6 +51,7 @@ class KillingServer {
  public:
   explicit KillingServer(const mlq::test::TempDir& folder)
       : folder_(folder), server_([this](http::Request& request, const http::Reply& reply) {
+          if (request.target == "/up") return reply.send({is_up() ? 200 : 503});
           if (request.method == "PUT") {
             kill_at("before");
             std::ofstream(folder_ / "state") << request.body;
@@ -58,10 +59,18 @@ class KillingServer {
           }
           reply.send({200, "application/json", {}, slurp(folder_ / "state")});
         }) {}
-  std::string url() { return server_->url() + "/config"; }
+  std::string url(const std::string& target = "/config") { return server_->url() + target; }
   std::atomic<pid_t> client{0};
 
  private:
+  // The process in the pid file has come so far as to say so.
+  bool is_up() const {
+    const std::string up = folder_ / "up", pid = folder_ / "pid";
+    if (::access(up.c_str(), F_OK) != 0 || ::access(pid.c_str(), F_OK) != 0) return false;
+    std::string error;
+    const auto json = Json::parse(slurp(pid), error);
+    return json && json->find("pid")->text() + "\n" == slurp(up);
+  }
   void kill_at(const std::string& point) {
     const std::string path = folder_ / "kill";
     if (::access(path.c_str(), F_OK) != 0 || slurp(path) != point) return;
@@ -120,8 +129,10 @@ struct KilledWorld : FakeWorld {
              R"(,"patch":{"/a":"${a}","/b":"${b}"},"reload":{"exec":["sh","-c",)" +
              script(killing("cp config.json new; mv new state") + "; true") + "]}}";
     if (type == "exec")
-      return R"({"type":"exec","stop_servers":true)" + cwd + R"(,"start":["sh","-c",)" +
-             script(killing("true") + "; exec sleep $1 $2") + R"(,"server","100${a}","100${b}"]})";
+      return R"({"type":"exec","stop_servers":true,"ready":{"url":")" + http.url("/up") +
+             R"(","timeout":"20000s"})" + cwd + R"(,"start":["sh","-c",)" +
+             script(killing("true") + "; echo $$ >up.new; mv up.new up; exec sleep $1 $2") +
+             R"(,"server","100${a}","100${b}"]})";
     if (type == "env")
       return R"({"type":"env","path":)" + text(folder / "env") + cwd +
              R"(,"env":{"A":"${a}","B":"${b}"},"restart":["sh","-c",)" +
@@ -141,7 +152,13 @@ struct KilledWorld : FakeWorld {
     std::string error;
     const auto json = Json::parse(slurp(folder / "pid"), error);
     if (!json) throw std::runtime_error("no server runs");
-    std::string args = slurp("/proc/" + json->find("pid")->text() + "/cmdline");
+    const std::string cmdline = "/proc/" + json->find("pid")->text() + "/cmdline";
+    std::string args = slurp(cmdline);
+    // It has none while the shell makes way for sleep.
+    for (int k = 0; k < 2000 && args.empty(); ++k) {
+      ::usleep(1000);
+      args = slurp(cmdline);
+    }
     if (args.empty()) throw std::runtime_error("the server has ended");
     args.pop_back();
     const size_t b = args.rfind('\0'), a = args.rfind('\0', b - 1);
