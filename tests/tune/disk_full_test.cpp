@@ -35,7 +35,7 @@ class SmallFiles {
 struct FullWorld : FakeWorld {
   FullWorld() {
     options.budget = 5;
-    options.confirm_pairs = 1;
+    options.confirm_pairs = 2;
     live_options.confirm_pairs = 2;
     endpoint.safety.dwell_ns = 0;
     output = "/dev/null";

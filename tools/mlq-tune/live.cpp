@@ -108,7 +108,7 @@ cli::Command live_command() {
   command.description =
       "Looks at the traffic as it is, tries at most one configuration near the present one, measures it in "
       "turn with "
-      "what was set, and keeps it only if it is surely no worse and gains enough; else what was set is back "
+      "what was set, and keeps it only if it is surely better and gains enough; else what was set is back "
       "before "
       "the program ends. Between two runs the endpoint always has a configuration that was confirmed. What "
       "may be "

@@ -364,7 +364,7 @@ class Live {
     if (!confirmation.log_ratios.empty()) mean /= static_cast<double>(confirmation.log_ratios.size());
     const bool enough = confirmation.pairs >= options_.confirm_pairs;
     const bool gain = mean < -endpoint_.safety.gain || confirmation.rescued == confirmation.pairs;
-    if (!enough || !gain || !confirmation.better(options_.margin)) {
+    if (!enough || !gain || !confirmation.better()) {
       put_back(std::string(kNoBetter));
       outcome_.result = LiveResult::kept;
       outcome_.reason = kNoBetter;

@@ -12,7 +12,6 @@ namespace mlq::tune {
 struct LiveOptions {
   TunerOptions tuner;
   uint64_t confirm_pairs = 3;  // interleaved windows before a promotion
-  double margin = 0.02;        // the candidate is better, or within this, at one-sided 95 %
   std::string freeze_file;     // while it exists nothing is changed
   bool unverified = false;     // the endpoint file says "verify":"none"
   int64_t now_unix_ns = 0;     // at the clock's present time

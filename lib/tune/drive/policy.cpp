@@ -54,10 +54,10 @@ void Confirmation::add(const TurnResult& start, const TurnResult& found) {
   best_windows.push_back(found.trial);
 }
 
-bool Confirmation::better(double margin) const {
+bool Confirmation::better() const {
   if (pairs < 2 || !all_kept) return false;
   if (rescued == pairs) return true;
-  return log_ratios.size() >= 2 && stats::mean_interval(log_ratios, 0.90).hi < fmath::log1p(margin);
+  return log_ratios.size() >= 2 && stats::mean_interval(log_ratios, 0.90).hi < 0;
 }
 
 records::Policy make_policy(const History& history, LevelId level, PointId point, PointId start,

@@ -23,8 +23,8 @@ struct Confirmation {
   // A pair in which one says nothing is left out.
   void add(const TurnResult& start, const TurnResult& found);
   // In at least 2 pairs the best kept the SLO always, and the start never, or the one-sided 95 % interval of
-  // the ratio lies below 1 + margin. Of equal configurations 5 % are better by a margin of 0.
-  bool better(double margin = 0) const;
+  // the ratio lies below 1: of equal configurations 5 % are.
+  bool better() const;
 };
 
 // The policy of a level: mean y with its 95 % interval over the windows of the point, the gain over the start
