@@ -218,7 +218,7 @@ struct FakeWorld {
       return outcome;
     } catch (...) {
       end.interrupted = true;
-      emitter.end_journal(end);
+      emitter.end_broken(end);
       throw;
     }
   }

@@ -89,8 +89,16 @@ TEST(Journal, DamageBeforeTheLastLineIsAnErrorWithItsNumber) {
   EXPECT_NE(f.error().find("line 2"), std::string::npos) << f.error();
   f.write(kRun + "\n" + kEnd + "\n" + kTrial + "\n");
   EXPECT_NE(f.error().find("line 3"), std::string::npos) << f.error();
-  f.write(kTrial + "\n");
-  EXPECT_NE(f.error().find("before any run"), std::string::npos) << f.error();
+}
+
+// Its last line, which has no end, is not taken off.
+TEST(Journal, AFileOfSomebodyElseIsLeftAlone) {
+  JournalFile f;
+  for (const std::string& text : {std::string("my only notes"), kTrial + "\n", std::string("hello\n")}) {
+    f.write(text);
+    EXPECT_NE(f.error().find("is no journal"), std::string::npos) << f.error();
+    EXPECT_EQ(test::slurp(f.path()), text);
+  }
 }
 
 TEST(Journal, OfAnotherSpaceIsRefusedAndKeptOnReset) {

@@ -84,10 +84,36 @@ TEST(Search, ThreeTrialsThatWereNotAppliedEndItWithTheStartSet) {
   EXPECT_TRUE(w.happened("not_applied"));
 }
 
+// A server may refuse the change to what it has.
+TEST(Search, WhatIsReadBackNeedNotBePutBack) {
+  FakeWorld w;
+  w.server.answer = [&](const Config&) { return ApplyResult::refused; };
+  w.search();
+  EXPECT_EQ(w.is_set(), kStart);
+  EXPECT_FALSE(w.happened("actuator_failed"));
+}
+
+TEST(Search, ASecondHandThatKeepsChangingTheEndpointEndsTheSearch) {
+  FakeWorld w;
+  w.server.hook = [&](const std::string& step) {
+    if (step == "measured") w.set({2, static_cast<int64_t>(w.server.windows % 9)});
+  };
+  try {
+    w.search();
+    FAIL() << "it went on";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ExitKind::environment);
+    EXPECT_NE(std::string(e.what()).find("somebody else"), std::string::npos) << e.what();
+  }
+}
+
 TEST(Search, AnEndpointThatCannotBePutBackIsSaidSo) {
   FakeWorld w;
   uint64_t n = 0;
-  w.server.answer = [&](const Config&) { return ++n >= 3 ? ApplyResult::broken : ApplyResult::applied; };
+  w.server.answer = [&](const Config&) {
+    w.server.readable = ++n < 3;
+    return w.server.readable ? ApplyResult::applied : ApplyResult::broken;
+  };
   try {
     w.search();
     FAIL() << "it went on";

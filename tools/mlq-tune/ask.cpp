@@ -9,6 +9,7 @@
 #include "lib/records/tune_schema.h"
 #include "lib/tune/drive/ask_tell.h"
 #include "lib/tune/drive/emitter.h"
+#include "lib/tune/drive/policy.h"
 #include "lib/tune/drive/stdio_server.h"
 #include "tools/mlq-tune/commands.h"
 #include "tools/mlq-tune/target.h"
@@ -54,7 +55,8 @@ ExitKind ask(AskArguments& a, Context& context) {
   a.tuner.limit_ns = objective.limit_ns();
   if (a.budget == 0) a.budget = std::clamp<uint64_t>(20 * space->free_dims(), 30, 120);
   const auto journal = open_journal(a.state, "ask", *space, context);
-  tune::AskTell search(a.tuner, *space, objective, start_point(a.target, *space, context), journal->before());
+  const tune::PointId start = start_point(a.target, *space, context);
+  tune::AskTell search(a.tuner, *space, objective, start, journal->before());
   records::Run run = cli::run_record(context);
   run.space_xxh3 = space->xxh3();
   run.tuner = a.tuner.name;
@@ -73,6 +75,11 @@ ExitKind ask(AskArguments& a, Context& context) {
   emitter.run(run);
   const auto next = search.ask(a.level, a.budget);
   if (next) emitter.write(*next);
+  // The search is over: what it found, as search leaves it, though nothing was measured in turn.
+  for (tune::LevelId level = 0; !next && level < search.history().levels().size(); ++level)
+    if (const auto best = search.best(level))
+      emitter.write(
+          tune::make_policy(search.history(), level, *best, start, nullptr, objective.is_latency()));
   emitter.end({});
   if (!next)
     context.note(search.told() >= a.budget ? fmt::format("the budget is spent, {}; a larger --trials goes on",
@@ -95,7 +102,10 @@ cli::Command ask_command() {
       "the journal, so that any process may ask and any other may tell. A configuration that was asked for "
       "and not "
       "told is asked for again.\n\n"
-      "Exit status 1: the budget is spent, or the tuner has nothing left to try.";
+      "When the budget is spent, or the tuner has nothing left to try, a policy record for each level says "
+      "what is "
+      "best, and export --unconfirmed prints it.\n\n"
+      "Exit status 1: the search is over.";
   command.shared = {Shared::output, Shared::seed, Shared::no_provenance};
   add_target(command, a.target);
   add_objective(command, a.objective);

@@ -100,6 +100,7 @@ ExitKind check(CheckArguments& a, Context& context) {
   };
   if (a.offline) {
     const auto space = make_space(a.target, context);
+    check_files(a.target, context, clock);
     writer.run(cli::run_record(context));
     add(file_step(*space, a.target.space.empty() ? a.target.endpoint : a.target.space));
     finish(context);

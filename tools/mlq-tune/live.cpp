@@ -68,7 +68,7 @@ ExitKind live(LiveArguments& a, Context& context) {
   } catch (...) {
     target.endpoint.actuator->finish();
     end.interrupted = true;
-    emitter.end_journal(end);
+    emitter.end_broken(end);
     throw;
   }
   target.endpoint.actuator->finish();

@@ -196,7 +196,7 @@ ExitKind search(SearchArguments& a, Context& context) {
   } catch (...) {
     target.endpoint.actuator->finish();
     end.interrupted = true;
-    emitter.end_journal(end);
+    emitter.end_broken(end);
     throw;
   }
   target.endpoint.actuator->finish();
@@ -209,7 +209,9 @@ ExitKind search(SearchArguments& a, Context& context) {
   emitter.end(end);
   if (context.wants_summary() && !a.options.dry_run) print(context, outcome);
   if (outcome.interrupted) return ExitKind::done;
-  if (!outcome.feasible) context.warn("no configuration kept the objective; the start configuration is set");
+  if (!outcome.feasible)
+    context.warn(fmt::format("no configuration kept the objective; the start configuration is set{}",
+                             outcome.trouble.empty() ? "" : "; " + outcome.trouble));
   return outcome.feasible ? ExitKind::done : ExitKind::answer_no;
 }
 

@@ -153,7 +153,8 @@ cli::Command simulate_command() {
                cli::value_option("queue", "N", "Requests that may wait; what is over gets 503.", a.queue,
                                  cli::above_zero(parse_count))
                    .shown_default("4096"),
-               cli::value_option("duration", "TIME", "End after this time.", a.duration_ns, parse_duration)});
+               cli::value_option("duration", "TIME", "End after this time.", a.duration_ns,
+                                 cli::above_zero(parse_duration))});
   cli::Option drift;
   drift.name = "drift";
   drift.value = "FACTOR@TIME";

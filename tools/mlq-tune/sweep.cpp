@@ -49,7 +49,7 @@ ExitKind sweep(SweepArguments& a, Context& context) {
   } catch (...) {
     target.endpoint.actuator->finish();
     end.interrupted = true;
-    emitter.end_journal(end);
+    emitter.end_broken(end);
     throw;
   }
   target.endpoint.actuator->finish();

@@ -393,6 +393,23 @@ Target make_target(const TargetArguments& a, cli::Context& context, const Clock&
   return target;
 }
 
+void check_files(const TargetArguments& a, cli::Context& context, const Clock& clock) {
+  const Files files = read_files(a);
+  if (a.endpoint.starts_with(kMlq) || !files.endpoint || files.endpoint->actuator.empty()) return;
+  const Target target = make_target(a, context, clock);
+  const std::optional<tune::Config>& start = target.endpoint.start;
+  if (!start) return;
+  const tune::Space& space = *target.endpoint.space;
+  const tune::PointId nearest = space.nearest(*start);
+  for (const auto& [name, value] : space.config(nearest)) {
+    const auto wanted =
+        std::find_if(start->begin(), start->end(), [&](const auto& k) { return k.first == name; });
+    if (wanted != start->end() && !tune::same_value(wanted->second, value))
+      context.warn(fmt::format("{}: start: {} is no value of {}; the nearest is {}", target.file,
+                               serve::knob_text(wanted->second), name, serve::knob_text(value)));
+  }
+}
+
 namespace {
 
 // A server that runs only once a configuration is set: the load's source must ask it what requests look like.

@@ -75,6 +75,10 @@ struct Target {
 };
 Target make_target(const TargetArguments& a, cli::Context& context, const Clock& clock);
 
+// What make_target would find wrong with the files, where they say how a configuration is set; a start that
+// is no point of the space gets a warning.
+void check_files(const TargetArguments& a, cli::Context& context, const Clock& clock);
+
 // Gives the endpoint its source: the load of our own where a trace is given, else what the file's `measure`
 // says. A usage Error if there is neither. The reader of the trace's runs is what `run.inputs` gets. A server
 // that is not there before a configuration is set is started with the start configuration. `dry`: nothing is

@@ -1,5 +1,6 @@
 #include "lib/tune/drive/emitter.h"
 
+#include "lib/base/error.h"
 #include "lib/records/tune_schema.h"
 
 namespace mlq::tune {
@@ -37,9 +38,14 @@ void Emitter::end(records::End end) {
   out_.end(end);
 }
 
-void Emitter::end_journal(records::End end) {
+void Emitter::end_broken(records::End end) {
   end.count = count_;
   keep(end);
+  try {
+    out_.end(end);
+  } catch (const Error&) {
+    // The error that is on its way says more.
+  }
 }
 
 // Here alone, since the field lists take the compiler seconds wherever they are read.

@@ -10,7 +10,8 @@ namespace mlq::tune {
 // Not thread-safe. `journal` may be null. Both must outlive it.
 class Emitter {
  public:
-  Emitter(records::Writer& out, Journal* journal) : out_(out), journal_(journal) {}
+  // What was measured stands on its own: a run that ends early keeps its output file.
+  Emitter(records::Writer& out, Journal* journal) : out_(out), journal_(journal) { out_.keep_interrupted(); }
 
   void run(const records::Run& run);
   // T is a record of a run: Decision, Trial, TuneEvent, TuneLevel, Policy, Ask, Tell, Measurement, Duet,
@@ -21,8 +22,8 @@ class Emitter {
   template <class T>
   void write_journal(const T& record);
   void end(records::End end);
-  // The output could not be written any more: the journal alone gets its end.
-  void end_journal(records::End end);
+  // After an error, which may be the output's own.
+  void end_broken(records::End end);
 
  private:
   template <class T>

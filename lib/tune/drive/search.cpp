@@ -180,6 +180,11 @@ class Search {
                      const std::function<void(TurnResult&)>& learnt) {
     if (options_.tuner.name != "" && endpoint_can_be_read_ && !turn_.unchanged(request.i)) {
       if (turn_.current()) {
+        constexpr int kMost = 3;
+        if (++foreign_changes_ == kMost)
+          throw environment_error(
+              "{}: somebody else changed it {} times; is another search, or a controller, at work?",
+              endpoint_.name, kMost);
         // Somebody else's will is the new start: it is what the endpoint goes back to.
         start_ = *turn_.current();
         history_.set_start(start_);
@@ -194,6 +199,10 @@ class Search {
     if (request.phase != "baseline" && result.trial.y && result.row.outcome == TrialOutcome::ok)
       noise_.correct(result.trial, result.row);
     learnt(result);
+    if (outcome_.trouble.empty() && result.trial.outcome != "ok" && !result.stopped)
+      outcome_.trouble =
+          fmt::format("trial {} is {}: {}", request.i, result.trial.outcome,
+                      result.trial.note.value_or(result.trial.aborted.value_or("no reason is known")));
     emitter_.write(result.trial);
     if (result.stopped) throw Stopped{};
     voids_.add(result, endpoint_.name);
@@ -376,8 +385,8 @@ class Search {
       if (level == most_seen() && summary->feasible && summary->n > 0) best = point;
       // What did not prove better is not kept, however lucky its windows were in the search.
       if (here && !confirmation_.better() && best == point) {
-        std::string ratio = "their windows say nothing";
-        if (policy.gain_lo)
+        std::string ratio = "their windows say too little; --confirm asks for more";
+        if (confirmation_.log_ratios.size() >= 2 && policy.gain_lo)
           ratio = fmt::format("cost less by {:.1f} %, from {:.1f} to {:.1f} at 95 %",
                               100 * *policy.gain_over_start, 100 * *policy.gain_lo, 100 * *policy.gain_hi);
         notice_(
@@ -411,7 +420,8 @@ class Search {
     std::string why = "the start configuration, as --leave says";
     if (options_.leave == Leave::best && outcome_.feasible && best) {
       target = *best;
-      why = "the best configuration found";
+      why = target == start_ ? "the start configuration: nothing found was surely better"
+                             : "the best configuration found";
     } else if (options_.leave == Leave::best) {
       why = "nothing found keeps the objective: the start configuration";
     } else if (options_.leave == Leave::last) {
@@ -424,8 +434,9 @@ class Search {
       if (!turn_.set(next_i_, level, target, why, true, &note)) {
         turn_.set_good(start_);
         turn_.revert(next_i_, fmt::format("the configuration to leave could not be set: {}", note));
-        outcome_.left = config_id(space_.config(start_));
-        return;
+        throw environment_error(
+            "{}: the configuration to leave, {}, could not be set: {}; the start configuration is",
+            endpoint_.name, config_json(space_.config(target)), note);
       }
     }
     // It may have been set before, by the last window; the journal has to vouch for it all the same.
@@ -488,6 +499,7 @@ class Search {
   std::vector<std::pair<LevelId, PointId>> choices_;
   std::optional<Window> last_window_;
   PointId start_ = 0;
+  int foreign_changes_ = 0;
   LevelId level_ = 0;
   bool level_known_ = false;
   bool endpoint_can_be_read_ = false;

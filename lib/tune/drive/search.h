@@ -30,6 +30,7 @@ struct SearchOutcome {
   bool feasible = false;  // something that keeps the SLO was found
   bool interrupted = false;
   uint64_t trials = 0, failed = 0, voids = 0, reverts = 0;
+  std::string trouble;                    // the first trial that is not ok, and why; may be empty
   std::vector<records::Policy> policies;  // one a level
   std::string left;                       // config_id of what is set at the end
   // Start and best, measured in turn at the level seen most.

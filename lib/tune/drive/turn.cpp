@@ -155,17 +155,28 @@ bool Turn::set(uint64_t i, const std::string& level, PointId point, const std::s
   return true;
 }
 
+bool Turn::holds(PointId point) {
+  if (!endpoint_.actuator->can_verify()) return false;
+  const std::optional<Config> read = endpoint_.actuator->read(StopFlag());
+  return read && endpoint_.space->find(*read) == point;
+}
+
 void Turn::revert(uint64_t i, const std::string& reason) {
-  const Applied applied = apply(good_, true);
-  if (applied.result == ApplyResult::applied) {
-    ++reverts_;
-    event("reverted", i, good_, reason);
-    return;
+  constexpr int kTries = 5;
+  Applied applied;
+  for (int n = 0; n < kTries; ++n) {
+    applied = apply(good_, true);
+    // A server that refuses every change may well hold the configuration.
+    if (applied.result == ApplyResult::applied || holds(good_)) {
+      current_ = good_;
+      ++reverts_;
+      event("reverted", i, good_, reason);
+      return;
+    }
   }
-  const std::string id = config_id(endpoint_.space->config(good_));
   event("actuator_failed", i, good_, applied.note);
-  throw environment_error("{}: the configuration {} cannot be put back: {}; set it by hand", endpoint_.name,
-                          id, applied.note);
+  throw environment_error("{}: {} cannot be put back: {}; set it by hand", endpoint_.name,
+                          config_json(endpoint_.space->config(good_)), applied.note);
 }
 
 TurnResult Turn::run(const TurnRequest& request) {

@@ -93,6 +93,8 @@ class Turn {
   // Whether what is set now is what was set last; where it is not, writes an event foreign_change and takes
   // what was read as current (if it is a point of the space). Endpoints that cannot be read are trusted.
   bool unchanged(uint64_t i);
+  // Whether that is what is read back.
+  bool holds(PointId point);
 
   void event(const std::string& name, std::optional<uint64_t> i, std::optional<PointId> point,
              const std::string& reason, const std::string& from = {}, const std::string& to = {});

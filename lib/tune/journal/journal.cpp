@@ -50,7 +50,6 @@ void take(const jsonl::ObjectParser& object, uint64_t line, const std::string& w
     contents.runs.push_back(std::move(run));
     return;
   }
-  if (contents.runs.empty()) throw input_error("{}: a {} record before any run", where, name);
   JournalRun& run = contents.runs.back();
   if (run.end) throw input_error("{}: a {} record after the end of its run", where, name);
   if (name == "end") {
@@ -76,6 +75,11 @@ void take(const jsonl::ObjectParser& object, uint64_t line, const std::string& w
 size_t read_lines(const std::string& text, const std::string& path, JournalContents& contents) {
   jsonl::ObjectParser object;
   uint64_t number = 0;
+  // Nothing is taken off a file of somebody else's.
+  constexpr std::string_view kFirst = "{\"type\":\"run\"";
+  const std::string_view begin = std::string_view(text).substr(0, kFirst.size());
+  if (!kFirst.starts_with(begin))
+    throw input_error("{}: is no journal of mlq-tune, which begins with a run record", path);
   for (size_t at = 0; at < text.size();) {
     const size_t end = text.find('\n', at);
     ++number;

@@ -136,7 +136,7 @@ void describe_latency(std::span<const Sample> samples, size_t step, const Object
   for (const Sample* s : known) (has_bound(*s) ? bounds : values).record(std::max<int64_t>(s->latency_ns, 0));
   for (size_t k = 0; k < samples.size(); k += step) beyond += samples[k].kind == Kind::dropped ? 1 : 0;
   if (known.empty()) {
-    out.note = "no request was answered without an error, so no latency is known";
+    out.note = "no request was answered without an error";
     return;
   }
   const stats::CensoredSample sample(values, bounds, beyond);
