@@ -226,7 +226,8 @@ TEST_F(RunAgainstANullServer, TokensOfAStreamAreCountedAndTimed) {
   EXPECT_EQ(r.output_tokens, 8u);
   EXPECT_EQ(r.tokens_from, "usage");
   EXPECT_GE(*r.ttft_ns, 2'000'000);
-  EXPECT_GE(*r.tpot_ns, 900'000);
+  // The last of the 8 is sent 9 ms after the request; the first may be read late, on a busy machine.
+  EXPECT_GE(*r.ttft_ns + 7 * *r.tpot_ns, 8'900'000);
   EXPECT_EQ(written.all().output_tokens, 8u);
 }
 
