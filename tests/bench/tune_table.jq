@@ -33,8 +33,7 @@ def rivals: ["random", "grid", "hill", "tpe", "tpe:multivariate", "gp-ei", "fore
   figure("T9"; "decision rrl-region"; "the same, p99"; "p99_us"; "<="; 100),
   figure("T9"; "decision rrl-a"; "rrl-a: a decision, median us"; "p50_us"; "<="; 1000),
   figure("T9"; "decision rrl-a"; "the same, p99"; "p99_us"; "<="; 8000),
-  (["tpe", "tpe-multivariate"][] as $o | [$all[] | select(.part == "external")] as $e
-   | ([$e[] | select(.name == "decide optuna:\($o)") | .value][0]) as $them | ([$e[] | select(.name == "decide rrl-a") | .value][0]) as $us
+  (["tpe", "tpe-multivariate"][] as $o | ([$all[] | select(.name == "decide optuna:\($o)") | .value][0]) as $them | ([$all[] | select(.name == "decide rrl-a") | .value][0]) as $us
    | if $them and $us then {value: ($them / $us)} | row("T9"; "ask of Optuna (\($o)) over that of rrl-a, medians"; ">= 50"; if .value >= 50 then "reached" else "short" end)
      else missing("T9"; "ask of Optuna (\($o)) over that of rrl-a"; ">= 50") end),
   figure("T10"; "searches rrl-region"; "rrl-region: searches of 100 trials a core-second, 1,331 points"; "per_s"; ">="; 1000),
