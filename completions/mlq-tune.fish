@@ -329,6 +329,7 @@ complete -c mlq-tune -n '__fish_seen_subcommand_from compare' -l seeds -x -d 'Ru
 complete -c mlq-tune -n '__fish_seen_subcommand_from compare' -l assert -x -d 'Exit status 1 unless it holds, as in \'ratio(rrl-a,tpe) >= 2\''
 complete -c mlq-tune -n '__fish_seen_subcommand_from compare' -l suite -x -a 'rrl-paper' -d 'A published evaluation in place of surfaces: rrl-paper, that of RRL on a simulated server'
 complete -c mlq-tune -n '__fish_seen_subcommand_from compare' -l episodes -x -d 'Of the suite: at most so many of each load'
+complete -c mlq-tune -n '__fish_seen_subcommand_from compare' -l known -r -F -d 'Of the suite: what this version of it wrote before, with the same --episodes; runs that are in it are not made again'
 complete -c mlq-tune -n '__fish_seen_subcommand_from compare' -s o -l output -r -F -d 'Write to FILE, which is there at the end, whole; a name that ends in .zst is compressed'
 complete -c mlq-tune -n '__fish_seen_subcommand_from compare' -s j -l threads -x -d 'Use N threads; the output does not depend on it'
 complete -c mlq-tune -n '__fish_seen_subcommand_from compare' -l seed -x -d 'Seed of all randomness: a number of 64 bits, or any text'

@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cmath>
+#include <new>
 #include <type_traits>
 
 #include "lib/jsonl/line_reader.h"
@@ -118,7 +119,11 @@ struct ObjectParser::State {
   }
 };
 
-ObjectParser::ObjectParser() : state_(std::make_unique<State>()) {}
+ObjectParser::ObjectParser(size_t depth) : state_(std::make_unique<State>()) {
+  // simdjson counts one more. A capacity comes with the first text; the depth stays.
+  if (depth != kDefaultDepth && state_->parser.allocate(0, depth + 1) != simdjson::SUCCESS)
+    throw std::bad_alloc();
+}
 ObjectParser::ObjectParser(ObjectParser&&) noexcept = default;
 ObjectParser& ObjectParser::operator=(ObjectParser&&) noexcept = default;
 ObjectParser::~ObjectParser() = default;

@@ -43,10 +43,13 @@ struct Member {
   Value value;
 };
 
+constexpr size_t kDefaultDepth = 1023;
+
 // Parses objects, one at a time; reuses its memory. Not thread-safe; movable.
 class ObjectParser {
  public:
-  ObjectParser();
+  // Objects and arrays may be nested in each other `depth` times, the outermost counted.
+  explicit ObjectParser(size_t depth = kDefaultDepth);
   ObjectParser(ObjectParser&&) noexcept;
   ObjectParser& operator=(ObjectParser&&) noexcept;
   ~ObjectParser();

@@ -12,6 +12,7 @@ struct SuiteScore {
   std::string objective;
   std::optional<uint64_t> seed;
   std::optional<uint64_t> seeds;
+  std::optional<uint64_t> episodes;
   double latency_mean_ns = 0;
   std::optional<double> latency_mean_lo_ns, latency_mean_hi_ns;
   double last_half_mean_ns = 0;
@@ -49,6 +50,7 @@ struct Schema<SuiteScore> {
       field<"objective", &SuiteScore::objective>("", "What was made small: latency or min-resource."),
       field<"seed", &SuiteScore::seed>("", "Seed of the run; none over several."),
       field<"seeds", &SuiteScore::seeds>("", "Number of seeds that it is over."),
+      field<"episodes", &SuiteScore::episodes>("", "Of each load at most so many; none: all."),
       field<"latency_mean_ns", &SuiteScore::latency_mean_ns>(
           "ns", "Mean latency of all requests, those of the learning included."),
       field<"latency_mean_lo_ns", &SuiteScore::latency_mean_lo_ns>(

@@ -101,7 +101,7 @@ struct Shard::State {
   uint64_t closed_told = 0;
 
   bool starving = false;
-  bool head_waited = false;  // the next request has met the cap
+  int64_t capped_until = -1;  // when a request that was due last met the cap
   bool sending = true;
   int64_t give_up_ns = 0;  // once sending is over
 
@@ -192,7 +192,7 @@ void Shard::State::submit(Planned&& planned, bool warm) {
   flight.submit_ns = now();
   flight.warm = warm;
   flight.in_use = true;
-  flight.waited = std::exchange(head_waited, false);
+  flight.waited = flight.planned.due_ns <= capped_until;
   report.inflight_max = std::max<uint64_t>(report.inflight_max, ++inflight);
   total.begin(slot, flight.submit_ns);
   first_byte.begin(slot, flight.submit_ns);
@@ -249,13 +249,14 @@ void Shard::State::expire(DeadlineList& list, Outcome outcome, const char* note)
 // The next request is due and the cap is reached.
 void Shard::State::at_cap() {
   report.cap_hit = true;
-  head_waited = true;
-  if (options.on_cap == OnCap::queue) return;
+  if (options.on_cap == OnCap::queue) {
+    capped_until = now();
+    return;
+  }
   if (options.on_cap == OnCap::abort) {
     report.aborted = true;
     return;
   }
-  head_waited = false;
   const Planned planned = std::move(*plan.next());
   plan.pop();
   records::Result result;
@@ -309,22 +310,23 @@ void Shard::State::hand_on_windows(bool last) {
 }
 
 // Nothing more is sent: what was due and was not sent gets `outcome`, what was not yet due counts as unsent.
+// As everywhere, a request has left the plan before its result is told.
 void Shard::State::stop_sending(Outcome outcome, int64_t grace_ns) {
   const int64_t at = now();
   sending = false;
   report.end_ns = at;
   give_up_ns = at + grace_ns;
   while (Planned* const next = plan.next()) {
-    if (next->due_ns > at) {
-      ++report.unsent;
-    } else {
-      const Planned planned = std::move(*next);
-      records::Result result;
-      begin_record(planned, result);
-      plan_window(planned);
-      account(planned, std::move(result), outcome, {});
-    }
+    const Planned planned = std::move(*next);
     plan.pop();
+    if (planned.due_ns > at) {
+      ++report.unsent;
+      continue;
+    }
+    records::Result result;
+    begin_record(planned, result);
+    plan_window(planned);
+    account(planned, std::move(result), outcome, {});
   }
 }
 

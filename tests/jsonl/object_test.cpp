@@ -187,6 +187,18 @@ TEST(Nested, MembersAndElementsAreReadInOrder) {
   EXPECT_FALSE(read_elements(*member(o, "o"), values));
 }
 
+TEST(ObjectParser, CountsTheOutermostObjectAsOneLevel) {
+  const auto nested = [](size_t depth) {
+    return "{\"a\":" + std::string(depth - 1, '[') + "1" + std::string(depth - 1, ']') + "}";
+  };
+  for (const size_t depth : {2, 8, 1023}) {
+    ObjectParser parser(depth);
+    EXPECT_TRUE(parser.parse_copy(nested(depth))) << depth;
+    EXPECT_FALSE(parser.parse_copy(nested(depth + 1))) << depth;
+    EXPECT_EQ(parser.error(), "damaged JSON: nested too deeply");
+  }
+}
+
 TEST(Object, TextWithoutPaddingIsCopied) {
   const std::string exact = R"({"a":1})";
   ObjectParser parser;

@@ -109,6 +109,17 @@ TEST_F(ShardOnAVirtualClock, AnAnswerThatWaitsForTheCapCountsFromItsDueTime) {
   EXPECT_TRUE(report.cap_hit);
 }
 
+TEST_F(ShardOnAVirtualClock, WhatWaitsBehindARequestThatWaitsForTheCapWaitsForItToo) {
+  options.max_inflight = 2;
+  options.timeout_ns = kS;
+  run(constant_rate(4, 0), [](auto, int64_t) { return Reaction{.after_ns = -1}; });
+  ASSERT_EQ(sink.results.size(), 4u);
+  for (const records::Result& r : sink.results) {
+    EXPECT_EQ(*r.send_ns, r.i < 2 ? 0 : kS);
+    EXPECT_EQ(r.queue_ns.value_or(0), r.lag_ns.value_or(-1));
+  }
+}
+
 TEST_F(ShardOnAVirtualClock, WhatIsDroppedAtTheCapIsInTheAccounts) {
   options.max_inflight = 1;
   options.on_cap = OnCap::drop;

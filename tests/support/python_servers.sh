@@ -21,16 +21,19 @@ cd "$folder"
 digits=$source_folder/data/digits
 
 # Sets `python` to an interpreter that has the packages.
-use_packages() {
-  local environment=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/mlq/interop
+use_packages() { use_environment interop "in a minute or two and 600 MB" "$source_folder/scripts/python-env" "$@"; }
+
+use_environment() {  # name, what it takes, script that makes it, packages...
+  local environment=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/mlq/$1 takes=$2 make=$3
+  shift 3
   if [ "${MLQ_INTEROP:-}" = 1 ]; then
-    python=$("$source_folder/scripts/python-env" --in "$environment" "$@" 2>env.txt) || {
+    python=$("$make" --in "$environment" "$@" 2>env.txt) || {
       cat env.txt
       skip "no environment"
     }
   else
     python=$environment/bin/python
-    [ -x "$python" ] || skip "there is no $environment; MLQ_INTEROP=1 makes it, in a minute or two and 600 MB"
+    [ -x "$python" ] || skip "there is no $environment; MLQ_INTEROP=1 makes it, $takes"
   fi
   "$python" - "$@" <<'PYTHON' || skip "not all of $* are in $environment; MLQ_INTEROP=1 installs them"
 import importlib.metadata

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <csignal>
 
@@ -329,6 +330,10 @@ TEST(Live, ChangesAreAtLeastTheDwellApart) {
   ASSERT_EQ(applied.size(), 3u);
   for (size_t k = 1; k < applied.size(); ++k)
     EXPECT_GE(applied[k] - applied[k - 1], w.endpoint.safety.dwell_ns);
+  const auto told = [](const std::string& notice) {
+    return notice.starts_with("the next change comes in ") && notice.ends_with(", as safety.dwell wants it");
+  };
+  EXPECT_EQ(std::count_if(w.notices.begin(), w.notices.end(), told), 2);
 }
 
 TEST(Live, WhatCannotBeReadBackIsRefusedUnlessTheFileSaysNone) {

@@ -254,6 +254,28 @@ TEST_F(ReplayOnAVirtualClock, AnOverloadedServerIsSeenAsOneNotAsABadClient) {
   EXPECT_GT(*w.latency_mean_ns, 2 * kS);
 }
 
+TEST_F(ReplayOnAVirtualClock, WhatTheCapHeldBackToTheEndHasWaitedAsLong) {
+  options.sending.max_inflight = 2;
+  options.sending.timeout_ns = kS;
+  react = [](auto, int64_t) { return Reaction{.after_ns = -1}; };
+  make();
+  const Window w = measure({.length_ns = kS});
+  EXPECT_EQ(w.requests, 100u);
+  EXPECT_EQ(w.censored, 100u);
+  EXPECT_EQ(w.dropped, 0u);
+  EXPECT_GT(w.stat_ns.value_or(0), kS);  // the last was due at 990 ms, and waited for a second
+}
+
+TEST_F(ReplayOnAVirtualClock, WhatTheCapHeldBackWhenAWindowWasCutIsCounted) {
+  options.sending.max_inflight = 2;
+  react = [](auto, int64_t) { return Reaction{.after_ns = -1}; };
+  make();
+  const Window w = measure({.length_ns = 4 * kS}, {[](const Window&) { return "hopeless"; }});
+  EXPECT_EQ(w.aborted, "hopeless");
+  EXPECT_EQ(w.censored, w.requests);
+  EXPECT_GE(w.requests, 50u);
+}
+
 TEST_F(ReplayOnAVirtualClock, AClientThatIsBehindMakesNoTrial) {
   clock.let_looks_take(2 * kMs);
   react = [](auto, int64_t) { return Reaction{.after_ns = 0}; };

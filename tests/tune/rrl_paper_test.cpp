@@ -1,6 +1,7 @@
 // The suite rrl-paper: its loads, its references, and a slice of it.
 #include "lib/tune/compare/rrl_paper.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -68,6 +69,37 @@ TEST(RrlPaper, IsTheSameOnEveryNumberOfThreads) {
     EXPECT_EQ(other.results[k].mean_latency_ns, small().results[k].mean_latency_ns);
     EXPECT_EQ(other.results[k].over_slo_share, small().results[k].over_slo_share);
   }
+}
+
+// Runs that are known are taken as they are, of every other episode count none is.
+TEST(RrlPaper, GoesOnFromWhatIsKnown) {
+  RrlPaperOptions options = slice();
+  options.known = paper_records(small()).scores;
+  const RrlPaper whole = run_rrl_paper(options, StopFlag(), {});
+  options.known.front().latency_mean_ns = 1;
+  uint64_t made = 0;
+  options.seeds = 4;
+  const auto count = [&made](uint64_t, uint64_t) { ++made; };
+  const RrlPaper more = run_rrl_paper(options, StopFlag(), count);
+  EXPECT_EQ(made, 5u * 3);  // the fourth seed
+  EXPECT_EQ(more.results.front().mean_latency_ns, 1);
+  const auto as_text = [](const PaperResult& r) {
+    return fmt::format("{} {} {} {}", r.mean_latency_ns, r.last_half_latency_ns, r.over_slo_share,
+                       r.cpu_ns_per_request);
+  };
+  ASSERT_EQ(whole.results.size(), small().results.size());
+  for (size_t k = 0; k < whole.results.size(); ++k)
+    EXPECT_EQ(as_text(whole.results[k]), as_text(small().results[k]));
+}
+
+TEST(RrlPaper, WhatIsKnownOfOtherEpisodesIsNotTaken) {
+  RrlPaperOptions options = slice();
+  options.seeds = 1;
+  options.episodes = 20;
+  options.known = paper_records(small()).scores;
+  uint64_t made = 0;
+  run_rrl_paper(options, StopFlag(), [&made](uint64_t, uint64_t) { ++made; });
+  EXPECT_EQ(made, 5u * 3);
 }
 
 // Those who know beforehand are better than those who learn, and luck is worst.

@@ -68,6 +68,22 @@ TEST(Search, ARefusedConfigurationIsAFailedTrialAndIsBarredTheSecondTime) {
   EXPECT_LT(int_of(parse_config(w.is_set(), ""), 0), 5);
 }
 
+// Why there is no latency is said once.
+TEST(Search, ATrialWithoutAnAnswerSaysSoOnce) {
+  FakeWorld w;
+  w.options.budget = 3;
+  w.server.spoil = [](const Config&, Window& window) {
+    window.ok = 0;
+    window.errors = window.requests;
+    window.latency_mean_ns.reset();
+    window.note = "no request was answered without an error";
+  };
+  w.search();
+  ASSERT_FALSE(w.trials().empty());
+  EXPECT_EQ(w.trials().front().outcome, "failed");
+  EXPECT_EQ(w.trials().front().note, "no request was answered without an error");
+}
+
 TEST(Search, ThreeTrialsThatWereNotAppliedEndItWithTheStartSet) {
   FakeWorld w;
   w.server.answer = [](const Config& c) {

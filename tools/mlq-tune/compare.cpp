@@ -30,7 +30,25 @@ struct CompareArguments {
   uint64_t seeds = 30;
   std::string suite;
   uint64_t episodes = 0;
+  std::vector<std::string> known;
 };
+
+std::vector<records::SuiteScore> read_known(const std::vector<std::string>& files, Context& context) {
+  std::vector<records::SuiteScore> known;
+  records::ReaderOptions options;
+  options.strict = context.shared().strict;
+  options.allow_truncated = context.shared().allow_truncated;
+  options.stop = &context.stop();
+  for (const std::string& file : files) {
+    records::Reader reader(file, options);
+    while (reader.next()) {
+      if (reader.type() == records::Schema<records::SuiteScore>::type)
+        known.push_back(reader.as<records::SuiteScore>());
+    }
+    reader.finish();
+  }
+  return known;
+}
 
 std::string with_interval(const std::optional<double>& value, const std::optional<double>& lo,
                           const std::optional<double>& hi) {
@@ -128,6 +146,7 @@ ExitKind run_suite(CompareArguments& a, Context& context) {
   options.threads = context.threads();
   options.data_dir = cli::data_folder();
   options.tuners = a.tuners;
+  options.known = read_known(a.known, context);
   records::Run record = cli::run_record(context);
   record.seed = options.first_seed;
   record.virtual_clock = true;
@@ -273,7 +292,13 @@ cli::Command compare_command() {
                      "DeepRM alike"}}),
        cli::value_option("episodes", "N", "Of the suite: at most so many of each load.", a.episodes,
                          cli::above_zero(parse_count))
-           .shown_default("all")});
+           .shown_default("all"),
+       cli::text(
+           "known", "FILE",
+           "Of the suite: what this version of it wrote before, with the same --episodes; runs that are "
+           "in it are not made again.",
+           a.known)
+           .file()});
   command.examples = {
       {"mlq-tune compare --surface pool-batch@400 --tuner rrl-a,random --seeds 5 --truth-requests 4000 "
        "--summary",

@@ -338,7 +338,7 @@ void add_tuner(cli::Command& command, tune::TunerOptions& o) {
        cli::flag("safe", "rrl-a: only configurations that are expected to keep the objective.", o.safe),
        cli::value_option("kappa", "K", "rrl-a: how sure of it, in standard deviations.", o.kappa,
                          parse_double)
-           .shown_default("1"),
+           .shown_default(fmt::format("{}", o.kappa)),
        cli::value_option("radius", "R", "rrl, rrl-region: of the region, in its metric.", o.radius,
                          cli::above_zero(parse_double))
            .shown_default("0.3"),

@@ -112,15 +112,19 @@ class Suite {
     paper_.workloads = rrl_workload_names();
     paper_.first_seed = options.first_seed;
     paper_.seeds = options.seeds;
+    paper_.episodes = options.episodes;
     for (size_t tuner = 0; tuner < paper_.tuners.size(); ++tuner) {
       add_tasks(tuner, 0, PaperGoal::latency);
       add_tasks(tuner, 1, PaperGoal::latency);
       add_tasks(tuner, 0, PaperGoal::resource);
     }
+    known_.resize(paper_.results.size());
+    for (const records::SuiteScore& score : options.known) take(score);
   }
 
   RrlPaper run() {
-    for (size_t which = 0; which < paper_.workloads.size() && !stop_; ++which)
+    const bool all_known = over_ == paper_.results.size();
+    for (size_t which = 0; which < paper_.workloads.size() && !stop_ && !all_known; ++which)
       references_.push_back(make_rrl_reference(which, options_.episodes, options_.data_dir));
     if (!stop_) {
       std::vector<std::jthread> helpers;
@@ -140,6 +144,24 @@ class Suite {
     }
   }
 
+  // A run that was made before.
+  void take(const records::SuiteScore& score) {
+    if (!score.seed || score.episodes.value_or(0) != options_.episodes) return;
+    for (size_t k = 0; k < paper_.results.size(); ++k) {
+      PaperResult& result = paper_.results[k];
+      const PaperTask& task = result.task;
+      if (known_[k] || task.seed != score.seed || paper_.tuners[task.tuner] != score.tuner ||
+          paper_.workloads[task.workload] != score.surface || goal_name(task.goal) != score.objective)
+        continue;
+      result.mean_latency_ns = score.latency_mean_ns;
+      result.last_half_latency_ns = score.last_half_mean_ns;
+      result.over_slo_share = score.over_slo_share;
+      result.cpu_ns_per_request = score.cpu_ns_per_request;
+      known_[k] = true;
+      ++over_;
+    }
+  }
+
   std::unique_ptr<Tuner> make(const PaperTask& task) const {
     const std::string& name = paper_.tuners[task.tuner];
     const Space& space = *find_preset("rrl-cpu").preset->space;
@@ -153,6 +175,7 @@ class Suite {
 
   void work() {
     for (size_t k = next_++; k < paper_.results.size() && !stop_ && !broken_; k = next_++) {
+      if (known_[k]) continue;
       try {
         const PaperTask task = paper_.results[k].task;
         const RrlWorkload workload =
@@ -175,6 +198,7 @@ class Suite {
   std::vector<Contestant> tuners_;
   RrlPaper paper_;
   std::vector<RrlReference> references_;
+  std::vector<bool> known_;  // by result
   std::atomic<size_t> next_ = 0;
   std::atomic<bool> broken_ = false;
   std::mutex mutex_;
@@ -190,6 +214,8 @@ std::vector<Contestant> paper_contestants() {
     for (const double rate : rival.rates) all.push_back(parse_contestant(with_rate(rival.name, rate)));
   return all;
 }
+
+std::string goal_name(PaperGoal goal) { return goal == PaperGoal::resource ? "min-resource" : "latency"; }
 
 RrlPaper run_rrl_paper(const RrlPaperOptions& options, const StopFlag& stop,
                        const std::function<void(uint64_t, uint64_t)>& done) {

@@ -47,17 +47,22 @@ struct RrlPaperOptions {
   unsigned threads = 1;
   std::string data_dir;
   std::vector<Contestant> tuners;  // empty: all that the paper's table needs
+  // Records of runs made before, by the same version: those of them that are wanted are not made again.
+  std::vector<records::SuiteScore> known;
 };
 
 struct RrlPaper {
   std::vector<std::string> tuners;  // "start" and "best-static" last
   std::vector<std::string> workloads;
-  uint64_t first_seed = 1, seeds = 1;
+  uint64_t first_seed = 1, seeds = 1, episodes = 0;
   std::vector<PaperResult> results;  // by tuner, then workload and goal, then seed
 };
 
 // rrl, rrl-region, rrl-a, random, and each rival with each rate that it is given.
 std::vector<Contestant> paper_contestants();
+
+// The name of what is made small, as in records.
+std::string goal_name(PaperGoal goal);
 
 // Runs everything on `threads` threads; `done` is told how many of all runs are over. Deterministic. When
 // `stop` is set the results are fewer.

@@ -80,7 +80,9 @@ class Report {
     return std::span(paper_.results).subspan((tuner * kParts + part) * paper_.seeds, paper_.seeds);
   }
   const std::string& surface(size_t part) const { return paper_.workloads[part == kCpuPart ? 0 : part]; }
-  static std::string objective(size_t part) { return part == kCpuPart ? "min-resource" : "latency"; }
+  static std::string objective(size_t part) {
+    return goal_name(part == kCpuPart ? PaperGoal::resource : PaperGoal::latency);
+  }
   size_t index(std::string_view name) const {
     return static_cast<size_t>(std::find(paper_.tuners.begin(), paper_.tuners.end(), name) -
                                paper_.tuners.begin());
@@ -111,6 +113,7 @@ class Report {
     record.tuner = paper_.tuners[tuner];
     record.surface = surface(part);
     record.objective = objective(part);
+    if (paper_.episodes > 0) record.episodes = paper_.episodes;
     for (const PaperResult& result : all) {
       record.seed = result.task.seed;
       record.latency_mean_ns = result.mean_latency_ns;

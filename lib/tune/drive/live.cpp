@@ -17,6 +17,7 @@ namespace {
 
 constexpr int64_t kHour = 3'600'000'000'000;
 constexpr int64_t kDay = 24 * kHour;
+constexpr int64_t kWorthSaying = 1'000'000'000;  // of a wait
 // Reverts after which there is nothing to rest from.
 constexpr std::string_view kNoBetter = "the candidate was not better";
 constexpr std::string_view kInterrupted = "the run was interrupted";
@@ -77,6 +78,7 @@ class Live {
         emitter_(emitter),
         clock_(clock),
         stop_(stop),
+        notice_(notice),
         origin_ns_(clock.now_ns()),
         turn_(options.turn, objective, endpoint, emitter, clock, origin_ns_, stop, notice),
         history_(space_, 0),
@@ -293,6 +295,9 @@ class Live {
   // The time between two changes; a stop ends the waiting.
   void wait_dwell(PointId point) {
     if (!changed_at_ || turn_.current() == point) return;
+    const int64_t left = *changed_at_ + endpoint_.safety.dwell_ns - clock_.now_ns();
+    if (left >= kWorthSaying)
+      notice_(fmt::format("the next change comes in {}, as safety.dwell wants it", format_duration(left)));
     while (!stop_ && clock_.now_ns() - *changed_at_ < endpoint_.safety.dwell_ns) ::usleep(20'000);
   }
 
@@ -402,6 +407,7 @@ class Live {
   Emitter& emitter_;
   const Clock& clock_;
   const StopFlag& stop_;
+  std::function<void(const std::string&)> notice_;
   const int64_t origin_ns_;
   Turn turn_;
   History history_;

@@ -316,7 +316,8 @@ void Turn::judge(const TurnRequest& request, TurnResult& result) const {
     trial.cost = value.cost;
     trial.y = value.y;
   }
-  say(value.note);
+  // Where nothing was answered the window has said so.
+  if (value.cost || window.ok > 0 || !trial.note) say(value.note);
   if (!window.valid || window.outcome == "void") {
     trial.outcome = "void";
     row.outcome = TrialOutcome::none;

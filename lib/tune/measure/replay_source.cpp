@@ -117,9 +117,9 @@ void ReplaySource::Running::result(records::Result&& r) {
     last_fault = *r.note;
   }
   if (r.due_ns < settle_ns) return;
-  Sample& sample = samples[r.i - requests.first_counted()];
+  Sample& sample = samples.at(r.i - requests.first_counted());
   // What was not sent in its turn has waited at least until now.
-  if (!r.latency_ns && outcome == replay::Outcome::cancelled)
+  if (!r.latency_ns && (outcome == replay::Outcome::cancelled || outcome == replay::Outcome::censored))
     r.latency_ns = owner.clock_.now_ns() - start_ns - r.due_ns;
   sample.kind = kind_of(outcome, r.latency_ns.has_value());
   sample.latency_ns = r.latency_ns.value_or(0);
