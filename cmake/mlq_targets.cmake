@@ -28,17 +28,15 @@ if(MLQ_LIBFUZZER)
   target_compile_options(mlq_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=fuzzer-no-link>)
 endif()
 
-# mlq_library(NAME [HEADERS_ONLY] [USES lib...] [PRIVATE lib...]): lib/NAME with its folders (or kernels/) as the target mlq_NAME.
-# A name without "::" in USES is a library of ours.
+# mlq_library(NAME [FOLDER folder] [USES lib...] [PRIVATE lib...]): lib/NAME, or another folder, with its folders as the
+# target mlq_NAME. A name without "::" in USES is a library of ours.
 function(mlq_library name)
-  cmake_parse_arguments(A "HEADERS_ONLY" "" "USES;PRIVATE" ${ARGN})
+  cmake_parse_arguments(A "" "FOLDER" "USES;PRIVATE" ${ARGN})
   list(TRANSFORM A_USES REPLACE "^([a-z]+)$" "mlq_\\1")
-  if(A_HEADERS_ONLY)
-    add_library(mlq_${name} INTERFACE)
-    target_link_libraries(mlq_${name} INTERFACE mlq_flags ${A_USES})
-    return()
+  if(NOT A_FOLDER)
+    set(A_FOLDER lib/${name})
   endif()
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/lib/${name}/*.cpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${A_FOLDER}/*.cpp)
   add_library(mlq_${name} STATIC ${sources})
   target_link_libraries(mlq_${name} PUBLIC mlq_flags ${A_USES} PRIVATE ${A_PRIVATE})
 endfunction()

@@ -141,6 +141,8 @@ int Invocation::run() {
     return process_stop ? interrupted() : status;
   } catch (const Error& error) {
     if (error.kind() == ExitKind::bug) return fail_of_ours(error.what());
+    // An input that a signal has cut is no damaged one.
+    if (process_stop && error.kind() == ExitKind::input) return interrupted();
     return fail(error.kind(), error.what());
   } catch (const ClosedPipe&) {
     return process_stop ? interrupted() : static_cast<int>(ExitKind::done);

@@ -6,6 +6,7 @@
 #include "lib/records/arrival.h"
 #include "lib/records/load_schema.h"
 #include "lib/records/model.h"
+#include "lib/records/quant_schema.h"
 #include "lib/records/serve_schema.h"
 #include "lib/records/stream.h"
 #include "lib/records/suite.h"
@@ -75,6 +76,14 @@ const std::vector<TypeInfo>& registry() {
       describe<Effect>(),
       describe<Flip>(),
       describe<CheckStep>(),
+      describe<Tensor>(),
+      describe<TensorStat>(),
+      describe<ShardFile>(),
+      describe<QuantPlan>(),
+      describe<Importance>(),
+      describe<Certificate>(),
+      describe<QuantSummary>(),
+      describe<QuantBench>(),
   };
   return types;
 }

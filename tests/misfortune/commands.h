@@ -8,8 +8,9 @@
 
 namespace mlq::test {
 
-// What a command reads from standard input: a trace, the records of a load test, or lines of another format.
-enum class Reads { nothing, trace, results, lines };
+// What a command reads from standard input: a trace, the records of a load test, lines of another format, or
+// weights.
+enum class Reads { nothing, trace, results, lines, weights };
 
 struct Typical {
   std::string name;               // for the names of tests
@@ -21,7 +22,7 @@ struct Typical {
   bool has_output = true;     // takes -o
   bool keeps_output = false;  // -o is written also when a signal ends it early
   bool has_end = true;        // its output is records, closed by `end`
-  std::string input = {};     // of Reads::results and lines: an input it accepts
+  std::string input = {};     // of Reads::results, lines and weights: an input it accepts
   friend void PrintTo(const Typical& command, std::ostream* out) { *out << command.name; }
 };
 
@@ -47,6 +48,16 @@ inline std::string samples() {
 {"type":"sample","id":"b","label":1,"row":[2,3]}
 {"type":"end","count":2}
 )";
+}
+
+// A safetensors file of 4 x 32 bfloat16.
+inline std::string weights() {
+  const std::string header = R"({"w":{"dtype":"BF16","shape":[4,32],"data_offsets":[0,256]}})";
+  std::string file(1, static_cast<char>(header.size()));
+  file.append(7, '\0').append(header);
+  for (int i = 0; i < 128; ++i)
+    file += {static_cast<char>(i * 37), static_cast<char>(i % 3 == 0 ? 0xbf : 0x3f)};
+  return file;
 }
 
 inline std::vector<Typical> typical_commands() {
@@ -110,6 +121,20 @@ inline std::vector<Typical> typical_commands() {
       {.name = "tune_replay",
        .argv = {"mlq-tune", "replay", "--surface", "pool-batch@400", "--truth-requests", "50", "--tuner",
                 "random", "--trials", "50"}},
+      {.name = "quant_inspect",
+       .argv = {"mlq-quant", "inspect", "--stats", "-"},
+       .reads = Reads::weights,
+       .of_empty_input = 3,
+       .of_nothing = false,
+       .input = weights()},
+      {.name = "quant_plan",
+       .argv = {"mlq-quant", "plan", "-", "--bits", "4", "--formats", "int8,int4,int3", "--min-elems", "1"},
+       .reads = Reads::weights,
+       .of_empty_input = 3,
+       .of_nothing = false,
+       .input = weights()},
+      {.name = "quant_bench",
+       .argv = {"mlq-quant", "bench", "kernel", "--formats", "int8", "--elems", "4k", "--time", "1us"}},
   };
   return rows;
 }

@@ -30,6 +30,8 @@ class Input : public testing::TestWithParam<Typical> {
   TempDir dir_;
 };
 
+class Text : public Input {};
+
 TEST_P(Input, AMissingFileIsNamed) {
   const std::string path = dir_ / "missing.jsonl";
   const Result result = run_on_file(path);
@@ -37,7 +39,7 @@ TEST_P(Input, AMissingFileIsNamed) {
   EXPECT_SAYS(result, path + ": cannot open: No such file or directory");
 }
 
-TEST_P(Input, AFolderIsNoFile) {
+TEST_P(Text, AFolderIsNoFile) {
   const Result result = run_on_file(dir_.path());
   EXPECT_STATUS(result, 4);
   EXPECT_SAYS(result, "is a directory");
@@ -70,7 +72,7 @@ TEST_P(Input, EmptyInputIsNoFault) {
   }
 }
 
-TEST_P(Input, CrLfReadsAsLf) {
+TEST_P(Text, CrLfReadsAsLf) {
   const std::string unix_text = good_input(GetParam());
   std::string text;
   for (const char c : unix_text) {
@@ -84,7 +86,7 @@ TEST_P(Input, CrLfReadsAsLf) {
   EXPECT_EQ(last_line(result.out), last_line(expected.out));
 }
 
-TEST_P(Input, AByteOrderMarkIsPassedOver) {
+TEST_P(Text, AByteOrderMarkIsPassedOver) {
   const Result result = run_on("\xEF\xBB\xBF" + good_input(GetParam()));
   expect_worked(result);
   EXPECT_EQ(last_line(result.out), last_line(run_on(good_input(GetParam())).out));
@@ -96,7 +98,7 @@ std::string long_line(Reads reads, size_t size) {
   return R"({"type":"arrival","t_ns":0,"body":")" + std::string(size, 'x') + "\"}\n";
 }
 
-TEST_P(Input, ALineBeyondTheLimitIsRefusedInBoundedMemory) {
+TEST_P(Text, ALineBeyondTheLimitIsRefusedInBoundedMemory) {
   const Result result = run_on(long_line(GetParam().reads, (size_t{64} << 20) + 10));
   if (GetParam().reads != Reads::lines) {
     EXPECT_STATUS(result, 3);
@@ -108,13 +110,18 @@ TEST_P(Input, ALineBeyondTheLimitIsRefusedInBoundedMemory) {
   if (!kSanitized) EXPECT_LT(result.peak_bytes, size_t{300} << 20);
 }
 
-TEST_P(Input, ALongLineWithinTheLimitIsAccepted) {
+TEST_P(Text, ALongLineWithinTheLimitIsAccepted) {
   const std::string rest = GetParam().reads == Reads::trace ? arrivals(100) : GetParam().input;
   expect_worked(run_on(long_line(GetParam().reads, size_t{20} << 20) + rest));
 }
 
 const auto reads_something = [](const Typical& row) { return row.reads != Reads::nothing; };
 INSTANTIATE_TEST_SUITE_P(Misfortune, Input, testing::ValuesIn(commands_where(reads_something)), test_name);
+
+const auto reads_text = [](const Typical& row) {
+  return row.reads != Reads::nothing && row.reads != Reads::weights;
+};
+INSTANTIATE_TEST_SUITE_P(Misfortune, Text, testing::ValuesIn(commands_where(reads_text)), test_name);
 
 class Records : public Input {
  protected:

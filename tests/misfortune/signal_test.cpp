@@ -29,7 +29,8 @@ class Signal : public testing::TestWithParam<std::tuple<Typical, int>> {
 TEST_P(Signal, TheFirstStopsTheRunCleanly) {
   const Result result = run(endless());
   EXPECT_STATUS(result, 128 + signal());
-  if (typical().has_end) {
+  // Weights are read in full before anything is said.
+  if (typical().has_end && typical().reads != Reads::weights) {
     const std::string end = last_line(result.out);
     EXPECT_TRUE(end.starts_with("{\"type\":\"end\"")) << end;
     EXPECT_NE(end.find("\"interrupted\":true"), std::string::npos) << end;

@@ -88,6 +88,20 @@ std::vector<std::string> commands() {
       "kill $server; wait $server; rm -r \"$PWD\"",
       "mlq-tune replay --surface pool-batch@400 --tuner rrl-a --trials 12 --truth-requests 300 --timing",
       "mlq-tune compare --suite rrl-paper --tuner random,rrl-region --seeds 2 --episodes 20",
+      // Weights, encoded in every kind of format, planned, verified, decoded and measured.
+      "cd \"$(mktemp -d)\"; " MLQ_SOURCE_DIR
+      "/tests/cli/make_weights .; mlq-quant inspect --stats nan.safetensors; "
+      "mlq-quant encode nan.safetensors --format int8 --min-elems 1 --nonfinite zero -o n.mlq.safetensors; "
+      "mlq-quant encode odd.safetensors --format int8 --min-elems 1 -o o.safetensors; "
+      "for format in int4 nf4 fp8e4m3 mxfp4 nvfp4; do mlq-quant encode weights.safetensors --format $format "
+      "--min-elems 1 -o w.mlq.safetensors; done; mlq-quant inspect w.mlq.safetensors; "
+      "mlq-quant encode weights.safetensors --snr 20 --min-elems 1 -o w.mlq.safetensors; "
+      "mlq-quant verify w.mlq.safetensors --against weights.safetensors --snr 19; "
+      "mlq-quant decode w.mlq.safetensors --dtype f16 -o back.safetensors; "
+      "mlq-quant plan weights.safetensors --bits 5 --min-elems 1; "
+      "echo '{\"type\":\"importance\",\"name\":\"h.weight\",\"weight\":2}'; "
+      "mlq-quant bench kernel --formats int8,bf16 --elems 4k --time 1us; mlq-quant bench io . --size 64k; "
+      "rm -r \"$PWD\"",
       "mlq-tune compare --surface pool-batch@400 --tuner random,hill --seeds 2 --trials 12 --truth-requests "
       "300 "
       "--timing",

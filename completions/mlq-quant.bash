@@ -1,0 +1,106 @@
+# bash completion for mlq-quant; made by `mlq-quant --generate bash`, do not edit.
+
+# Sets commands, options and takes (the options with a value) for what $command names.
+_mlq_quant_table() {
+  case $command in
+    '') commands='inspect encode decode verify plan bench' options='--help -h --version' takes='  ' ;;
+    'inspect') commands='' options='--stats --npy-bf16 --mem --output -o --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --mem --output -o --threads -j ' ;;
+    'encode') commands='' options='--output -o --container --records --max-shard-size --no-config --dynamic-activations --dry-run --format --block --blocks --grid --scale --positive-scales --double-quant --mx-scale --nvfp4-scale --zstd --snr --rmse --bits --plan --force --include --exclude --min-elems --quantize-1d --nonfinite --no-fallback --npy-bf16 --mem --threads -j --strict --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --container --records --max-shard-size --format --block --blocks --grid --scale --mx-scale --nvfp4-scale --zstd --snr --rmse --bits --plan --include --exclude --min-elems --nonfinite --mem --threads -j ' ;;
+    'decode') commands='' options='--output -o --dtype --records --max-shard-size --mem --threads -j --strict --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --dtype --records --max-shard-size --mem --threads -j ' ;;
+    'verify') commands='' options='--against --snr --rmse --certificate --npy-bf16 --records --mem --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --against --snr --rmse --certificate --records --mem --threads -j ' ;;
+    'plan') commands='' options='--bits --snr --rmse --objective --importance --include --exclude --min-elems --quantize-1d --formats --npy-bf16 --mem --output -o --threads -j --strict --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --bits --snr --rmse --objective --importance --include --exclude --min-elems --formats --mem --output -o --threads -j ' ;;
+    'bench') commands='kernel io' options='--help -h' takes='  ' ;;
+    'bench kernel') commands='' options='--formats --dtype --elems --time --output -o --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --formats --dtype --elems --time --output -o ' ;;
+    'bench io') commands='' options='--size --output -o --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --size --output -o ' ;;
+  esac
+}
+
+# Sets words to what may stand at "COMMAND:OPTION" or "COMMAND:#PLACE"; -f is files, -d folders.
+_mlq_quant_words() {
+  case $1 in
+    'inspect:--output' | 'inspect:-o') words=-f ;;
+    'inspect:#'*) words=-f ;;
+    'encode:--output' | 'encode:-o') words=-f ;;
+    'encode:--container') words='mlq safetensors compressed-tensors bnb' ;;
+    'encode:--records') words=-f ;;
+    'encode:--format') words='int8 int4 int3 int2 ec nf4 fp4 fp8e4m3 fp8e5m2 mxfp4 mxfp8 nvfp4 bf16 raw' ;;
+    'encode:--block') words='32 64 128 row tensor' ;;
+    'encode:--blocks') words='flat row' ;;
+    'encode:--grid') words='absmax signed mse' ;;
+    'encode:--scale') words='bf16 f16 f32' ;;
+    'encode:--mx-scale') words='floor even best' ;;
+    'encode:--nvfp4-scale') words='six best' ;;
+    'encode:--zstd') words='off literal match auto' ;;
+    'encode:--plan') words=-f ;;
+    'encode:--nonfinite') words='error keep zero' ;;
+    'encode:#'0) words=-f ;;
+    'decode:--output' | 'decode:-o') words=-f ;;
+    'decode:--dtype') words='bf16 f16 f32' ;;
+    'decode:--records') words=-f ;;
+    'decode:#'0) words=-f ;;
+    'verify:--against') words=-f ;;
+    'verify:--certificate') words=-f ;;
+    'verify:--records') words=-f ;;
+    'verify:#'0) words=-f ;;
+    'plan:--objective') words='rel abs' ;;
+    'plan:--importance') words=-f ;;
+    'plan:--output' | 'plan:-o') words=-f ;;
+    'plan:#'0) words=-f ;;
+    'bench kernel:--dtype') words='bf16 f16 f32' ;;
+    'bench kernel:--output' | 'bench kernel:-o') words=-f ;;
+    'bench io:--output' | 'bench io:-o') words=-f ;;
+  esac
+}
+
+_mlq_quant() {
+  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+  local command='' commands options takes words='' word place=0 i
+  COMPREPLY=()
+  # "--option=value" arrives as three words.
+  if [[ $current == = ]]; then
+    current=
+  elif [[ $previous == = ]]; then
+    previous=${COMP_WORDS[COMP_CWORD - 2]}
+  elif [[ $previous == : || $current == : ]]; then
+    return
+  fi
+
+  _mlq_quant_table
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    word=${COMP_WORDS[i]}
+    if [[ $word == [=:] ]]; then
+      ((i++))
+    elif [[ $takes == *" $word "* ]]; then
+      [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
+      ((i++))
+    elif [[ $word == -?* ]]; then
+      continue
+    elif [[ " $commands " == *" $word "* ]]; then
+      command+=${command:+ }$word
+      place=0
+      _mlq_quant_table
+    else
+      ((place++))
+    fi
+  done
+
+  if [[ $takes == *" $previous "* ]]; then
+    _mlq_quant_words "$command:$previous"
+  elif [[ $current == -* ]]; then
+    words=$options
+  elif [[ -n $commands ]]; then
+    words=$commands
+  else
+    _mlq_quant_words "$command:#$place"
+  fi
+  case $words in
+    '') ;;
+    -f | -d)
+      compopt -o filenames 2>/dev/null
+      mapfile -t COMPREPLY < <(compgen "$words" -- "$current")
+      ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current") ;;
+  esac
+}
+
+complete -F _mlq_quant mlq-quant

@@ -1,0 +1,14 @@
+#include "kernels/block_math.h"
+#include "kernels/cast.h"
+
+namespace mlq::kernels {
+
+void cast_cpu(uint64_t elems, Float source, const void* x, Float target, void* out, uint64_t* saturated) {
+  for (uint64_t i = 0; i < elems; ++i) {
+    const float v = load(source, x, i);
+    *saturated += saturates(target, v);
+    store(target, out, i, v);
+  }
+}
+
+}  // namespace mlq::kernels

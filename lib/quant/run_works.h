@@ -1,0 +1,12 @@
+// Works with the threads and the memory that they may have. Internal to lib/quant.
+#pragma once
+
+#include "lib/quant/encode.h"
+#include "lib/quant/schedule.h"
+
+namespace mlq::quant {
+
+// False if it was interrupted. A failure wakes those that wait at `turns`.
+bool run_works(std::span<const std::unique_ptr<Work>> works, const Resources& resources, Turnstile& turns);
+
+}  // namespace mlq::quant

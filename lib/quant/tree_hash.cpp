@@ -1,0 +1,61 @@
+#include "lib/quant/tree_hash.h"
+
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include <memory>
+
+namespace mlq::quant {
+namespace {
+
+Digest canonical(XXH128_hash_t hash) {
+  XXH128_canonical_t bytes;
+  XXH128_canonicalFromHash(&bytes, hash);
+  return std::to_array(bytes.digest);
+}
+
+void append_u64(std::string& out, uint64_t value) {
+  for (int i = 0; i < 8; ++i) out.push_back(static_cast<char>(value >> (8 * i)));
+}
+
+void append_text(std::string& out, std::string_view text) {
+  append_u64(out, text.size());
+  out += text;
+}
+
+}  // namespace
+
+std::string hash_text(const Digest& digest) {
+  std::string text = "xxh3:";
+  for (const uint8_t byte : digest) text += fmt::format("{:02x}", byte);
+  return text;
+}
+
+Digest digest_of(std::span<const std::byte> bytes) {
+  return canonical(XXH3_128bits(bytes.data(), bytes.size()));
+}
+
+Digest tensor_hash(std::span<const uint8_t> leaves) { return digest_of(std::as_bytes(leaves)); }
+
+void ModelHash::add(std::string_view name, std::string_view dtype, const std::vector<uint64_t>& shape,
+                    const Digest& hash) {
+  std::string entry;
+  append_text(entry, name);
+  append_text(entry, dtype);
+  append_u64(entry, shape.size());
+  for (const uint64_t extent : shape) append_u64(entry, extent);
+  entry.append(reinterpret_cast<const char*>(hash.data()), hash.size());
+  tensors_.emplace(name, std::move(entry));
+}
+
+Digest ModelHash::digest() const {
+  struct Free {
+    void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
+  };
+  const std::unique_ptr<XXH3_state_t, Free> state(XXH3_createState());
+  XXH3_128bits_reset(state.get());
+  for (const auto& [name, entry] : tensors_) XXH3_128bits_update(state.get(), entry.data(), entry.size());
+  return canonical(XXH3_128bits_digest(state.get()));
+}
+
+}  // namespace mlq::quant

@@ -1,0 +1,170 @@
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "lib/base/error.h"
+#include "lib/tensorfile/npy_header.h"
+#include "lib/tensorfile/safetensors_header.h"
+#include "lib/tensorfile/shard_index.h"
+#include "lib/tensorfile/source.h"
+
+namespace mlq::tensorfile {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kEnding = ".safetensors";
+constexpr std::string_view kZstdMagic = "\x28\xB5\x2F\xFD";
+constexpr std::string_view kZipMagic = "PK\x03\x04";
+constexpr std::string_view kGgufMagic = "GGUF";
+
+// The first bytes of a file, as many as it has.
+std::string head_of(const ByteFile& file) {
+  std::string head(std::min<uint64_t>(file.size(), 9), '\0');
+  file.read(0, std::as_writable_bytes(std::span(head)));
+  return head;
+}
+
+// Header lengths look like the first bytes of other formats; the brace behind them does not.
+bool may_be_safetensors(std::string_view head) { return head.size() == 9 && head[8] == '{'; }
+
+// Throws for formats that are known and not read.
+void refuse_others(const std::string& name, std::string_view head) {
+  if (may_be_safetensors(head)) return;
+  const bool pickle = head.size() > 1 && head[0] == '\x80' && head[1] >= 2 && head[1] <= 5;
+  if (pickle || head.starts_with(kZipMagic)) {
+    throw input_error(
+        "{}: is a pickle or a zip archive (.pt, .pth, .bin), which can run code when it is read; convert "
+        "it to safetensors",
+        name);
+  }
+  if (head.starts_with(kGgufMagic))
+    throw input_error("{}: is a GGUF file; GGUF is read in a later version", name);
+}
+
+// The name of a file without folder and endings: what numpy leaves for the tensor.
+std::string stem(const std::string& path) {
+  if (path == "-") return "stdin";
+  fs::path name = fs::path(path).filename();
+  if (name.extension() == ".zst") name = name.stem();
+  return name.extension() == ".npy" ? name.stem().string() : name.string();
+}
+
+struct Opened {
+  Source::File file;
+  std::vector<TensorInfo> tensors;
+};
+
+Opened open_safetensors(std::unique_ptr<ByteFile> bytes) {
+  refuse_others(bytes->name(), head_of(*bytes));
+  SafetensorsHeader header = read_safetensors_header(*bytes);
+  Shard shard{.file = bytes->name(),
+              .size_bytes = bytes->size(),
+              .data_offset = header.data_offset,
+              .metadata = std::move(header.metadata)};
+  return {{std::move(shard), std::move(bytes)}, std::move(header.tensors)};
+}
+
+Opened open_npy(std::unique_ptr<ByteFile> bytes, std::string name, bool u2_is_bf16) {
+  TensorInfo tensor = read_npy_header(*bytes, std::move(name), u2_is_bf16);
+  Shard shard{.file = bytes->name(),
+              .format = FileFormat::npy,
+              .size_bytes = bytes->size(),
+              .data_offset = tensor.file_offset};
+  return {{std::move(shard), std::move(bytes)}, {std::move(tensor)}};
+}
+
+// The file itself where it can be read at any place, else a copy.
+std::unique_ptr<ByteFile> open_bytes(const std::string& path, const SourceOptions& options) {
+  std::error_code ignored;
+  const bool stream = path == "-" || (fs::exists(path, ignored) && !fs::is_regular_file(path, ignored));
+  if (!stream) {
+    auto bytes = open_byte_file(path);
+    const std::string head = head_of(*bytes);
+    if (may_be_safetensors(head) || !head.starts_with(kZstdMagic)) return bytes;
+  }
+  return spool(Input::open(path, options.stop), options.spool_folder);
+}
+
+Source join(const std::string& name, std::vector<Opened> opened) {
+  std::vector<Source::File> files;
+  std::vector<TensorInfo> tensors;
+  for (Opened& each : opened) {
+    for (TensorInfo& tensor : each.tensors) {
+      tensor.shard = files.size();
+      tensors.push_back(std::move(tensor));
+    }
+    if (tensors.size() > kMostTensors)
+      throw input_error("{}: more than {} tensors, which is as many as are read", name, kMostTensors);
+    files.push_back(std::move(each.file));
+  }
+  return Source(name, std::move(files), std::move(tensors));
+}
+
+Source open_single(const std::string& path, const SourceOptions& options) {
+  auto bytes = open_bytes(path, options);
+  const bool npy = head_of(*bytes).starts_with(kNpyMagic);
+  const std::string name = bytes->name();
+  std::vector<Opened> opened;
+  opened.push_back(npy ? open_npy(std::move(bytes), stem(path), options.u2_is_bf16)
+                       : open_safetensors(std::move(bytes)));
+  return join(name, std::move(opened));
+}
+
+Source open_index(const std::string& path) {
+  const WeightMap map = read_shard_index(*open_byte_file(path));
+  std::vector<std::string> names;
+  for (const auto& [tensor, file] : map) names.push_back(file);
+  std::ranges::sort(names);
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  std::vector<Opened> opened;
+  for (const std::string& name : names) {
+    const fs::path file = fs::path(path).parent_path() / name;
+    if (!fs::exists(file)) throw input_error("{}: names {}, which is not there", path, in_quotes(name));
+    opened.push_back(open_safetensors(open_byte_file(file.string())));
+  }
+  Source source = join(path, std::move(opened));
+  check_against_index(path, map, source);
+  return source;
+}
+
+std::vector<std::string> safetensors_in(const std::string& folder) {
+  std::vector<std::string> paths;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    if (name.ends_with(kEnding) && !name.starts_with('.')) paths.push_back(entry.path().string());
+  }
+  if (error) throw environment_error("{}: cannot read: {}", folder, error.message());
+  std::ranges::sort(paths);
+  return paths;
+}
+
+Source open_folder(const std::string& folder) {
+  const fs::path index = fs::path(folder) / "model.safetensors.index.json";
+  if (fs::exists(index)) return open_index(index.string());
+  const fs::path single = fs::path(folder) / "model.safetensors";
+  std::vector<std::string> paths;
+  if (fs::exists(single)) {
+    paths.push_back(single.string());
+  } else {
+    paths = safetensors_in(folder);
+  }
+  if (paths.empty())
+    throw input_error("{}: has no .safetensors file; pickled weights (.pt, .bin) must be converted first",
+                      folder);
+  std::vector<Opened> opened;
+  for (const std::string& path : paths) opened.push_back(open_safetensors(open_byte_file(path)));
+  return join(folder, std::move(opened));
+}
+
+}  // namespace
+
+Source open_source(const std::string& path, const SourceOptions& options) {
+  std::error_code ignored;
+  if (path != "-" && fs::is_directory(path, ignored)) return open_folder(path);
+  if (path.ends_with(".json")) return open_index(path);
+  return open_single(path, options);
+}
+
+}  // namespace mlq::tensorfile

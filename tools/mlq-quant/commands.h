@@ -1,0 +1,95 @@
+// The commands of mlq-quant, a source each, and what they have in common. A command owns its arguments.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/cli/program.h"
+#include "lib/quant/encode.h"
+#include "lib/quant/stored_model.h"
+#include "lib/records/quant.h"
+#include "lib/records/writer.h"
+#include "lib/tensorfile/source.h"
+
+namespace mlq::tools {
+
+cli::Command inspect_command();
+cli::Command plan_command();
+cli::Command encode_command();
+cli::Command decode_command();
+cli::Command verify_command();
+cli::Command bench_command();
+
+// Where records go: standard output, unless the data goes there.
+class RecordStream {
+ public:
+  // `data`: -o. `path`: --records, empty if it was not given.
+  RecordStream(cli::Context& context, const std::string& data, const std::string& path);
+  // With `inputs` a JSON array of the run records of what was read.
+  void run(const std::string& inputs = {});
+  void tensor(const records::Tensor& record);
+  void stats(const records::TensorStat& record);
+  void shard(const records::ShardFile& record);
+  void plan(const records::QuantPlan& record);
+  void certificate(const records::Certificate& record);
+  void summary(const records::QuantSummary& record);
+  void bench(const records::QuantBench& record);
+  void end(bool interrupted);
+
+ private:
+  cli::Context& context_;
+  std::optional<records::Writer> writer_;
+};
+
+// A signal ended the reading of a stream, before there was anything to say. The exit status is the signal's.
+struct Interrupted {};
+// `u2_is_bf16`: see tensorfile::SourceOptions. An environment Error if standard output goes into what is
+// read.
+tensorfile::Source open_model(const cli::Context& context, const std::string& path, bool u2_is_bf16);
+// A usage Error if `out`, a file or a folder, would take the place of a file of the source. `sharded`: `out`
+// may become several files.
+void check_output(const std::string& out, const tensorfile::Source& source, bool sharded);
+// With a progress line for `total` bytes.
+quant::Resources resources(cli::Context& context, uint64_t memory_bytes, uint64_t total);
+cli::Option memory_option(uint64_t& memory_bytes);
+cli::Option records_option(std::string& path);
+uint64_t total_bytes(const tensorfile::Source& source);
+
+// What an encoder's options say of formats; the options of encode and plan.
+struct FormatArguments {
+  std::optional<quant::Format> format;
+  std::optional<std::string> block;
+  std::optional<bool> row_blocks;
+  std::optional<kernels::Grid> grid;
+  std::optional<quant::Float> scale;
+  std::optional<kernels::MxScale> mx_scale;
+  std::optional<bool> four_or_six;
+  std::optional<quant::Zstd> zstd;
+  bool positive_scales = false;
+  bool double_quant = false;
+};
+std::vector<cli::Option> format_options(FormatArguments& arguments);
+// `int8,int4`.
+std::vector<quant::Format> parse_formats(std::string_view text);
+quant::Spec spec_of(const FormatArguments& arguments, quant::Format format);
+std::vector<cli::Option> selection_options(quant::Selection& selection);
+double parse_decibels(std::string_view text);
+
+// The formats of a stream of plan records, by tensor. An input Error for what is no plan.
+std::map<std::string, quant::Spec> read_plan(const std::string& path, bool strict);
+
+// A number that JSON has, or nothing.
+std::optional<double> finite(double value);
+// Seconds since `begin`, summed up in a record.
+records::QuantSummary summary_of(const quant::ModelReport& model,
+                                 std::chrono::steady_clock::time_point begin);
+// What a file says of a tensor that encode wrote: its source's type and size, and as out_bytes what is
+// stored.
+records::Tensor stored_record(const quant::StoredTensor& tensor, const std::string& file);
+void describe(records::Tensor& record, const quant::Spec& spec, const quant::Coding& coding);
+void print_summary(cli::Context& context, const records::QuantSummary& summary);
+
+}  // namespace mlq::tools
