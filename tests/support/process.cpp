@@ -208,7 +208,7 @@ class Running {
     const int signal = command_.signals[sent_];
     if (sent_ == 0) {
       if (!catches(pid_, signal) || output_bytes() < command_.after_output) return;
-      if (command_.when_asleep && !asleep(pid_)) return;
+      if (command_.when_asleep && (!has_read_input() || !asleep(pid_))) return;
       const auto written = proc_number(proc_file(pid_, "io"), "wchar:", 10);
       if (written >= 0 && static_cast<size_t>(written) < command_.after_written) return;
     } else if (proc_number(proc_file(pid_, "status"), "ShdPnd:", 16) != 0) {
@@ -216,6 +216,13 @@ class Running {
     }
     ::kill(pid_, signal);
     ++sent_;
+  }
+
+  // A program that is faster than we are may already wait for an input that we have not written.
+  bool has_read_input() const {
+    int waiting = 0;
+    if (in_) ::ioctl(in_.fd, FIONREAD, &waiting);
+    return !wants_input() && waiting == 0;
   }
 
   size_t output_bytes() const {

@@ -39,8 +39,8 @@ struct Command {
   bool err_terminal = false;
 
   // Sent in this order, the first when the program catches that signal and has written `after_written` bytes
-  // (to anything), or, with `when_asleep`, waits in a system call; the others when the one before has been
-  // taken.
+  // (to anything), or, with `when_asleep`, has read what it was given and waits in a system call; the others
+  // when the one before has been taken.
   std::vector<int> signals = {};
   size_t after_written = 0;
   size_t after_output = 0;  // nor before so many bytes have come out of its standard output, read or not
