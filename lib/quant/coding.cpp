@@ -256,6 +256,12 @@ void encode_piece(const Coding& c, const Range& range, const void* x, Piece& out
 
 PieceView view_of(const Piece& piece) { return {piece.codes, piece.high, piece.scales, piece.escapes}; }
 
+bool same_planes(const PieceView& one, const PieceView& longer) {
+  return std::ranges::equal(one.codes, longer.codes) && std::ranges::equal(one.high, longer.high) &&
+         std::ranges::equal(one.scales, longer.scales) && one.escapes.size() <= longer.escapes.size() &&
+         std::ranges::equal(one.escapes, longer.escapes.first(one.escapes.size()));
+}
+
 PieceView part_of(const Coding& c, const PieceView& whole, const Range& whole_range, const Range& part) {
   const auto cut = [&](Plane plane, std::span<const std::byte> bytes) {
     if (!has_plane(c, plane)) return bytes;

@@ -80,6 +80,9 @@ struct PieceView {
   std::span<const std::byte> codes, high, scales, escapes;
 };
 PieceView view_of(const Piece& piece);
+// Whether a range was encoded to the same bytes twice; escapes of `longer` may go on with those of what
+// follows.
+bool same_planes(const PieceView& one, const PieceView& longer);
 // Of a piece that begins at `whole.first`, the part `part`; escapes as they are, since where they begin is
 // not known.
 PieceView part_of(const Coding& coding, const PieceView& whole, const Range& whole_range, const Range& part);

@@ -354,8 +354,8 @@ ModelReport decode(const StoredModel& model, const std::string& out, const Decod
     placements.push_back({meta.name, {{meta.name, target, meta.shape, {}}}, 0});
   }
   const tensorfile::Metadata metadata = kept_metadata(model.source());
-  decoding.writer =
-      std::make_unique<ModelWriter>(out, std::move(placements), options.largest_shard, metadata);
+  decoding.writer = std::make_unique<ModelWriter>(out, std::move(placements), metadata,
+                                                  WriterOptions{.largest_shard = options.largest_shard});
   ModelReport result;
   if (!run_works(works, options.resources, decoding.turns)) {
     result.interrupted = true;

@@ -1,5 +1,7 @@
 #include "lib/quant/encode.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 
@@ -143,8 +145,8 @@ Placement placement_of(const EncodeOptions& options, const Choice& choice, const
   meta.coding = coding;
   for (const OutPlane& plane : output.planes)
     meta.planes.push_back({plane.plane, plane.tensor.name, 0, plane.zstd});
-  placement.metadata_bytes = tensorfile::metadata_bytes(
-      {{fmt::format("{}{}", kMetaPrefix, tensor.name), meta_json(widest(std::move(meta)))}});
+  placement.metadata_bytes =
+      tensorfile::metadata_bytes({{meta_key(tensor.name), meta_json(widest(std::move(meta)))}});
   return placement;
 }
 
@@ -257,6 +259,103 @@ void write_config(const std::string& folder, const std::string& text) {
   file.close();
 }
 
+std::string text_of(const Spec& s) {
+  return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {:a} {}", int(s.format), int(s.block_kind),
+                     s.block, s.row_blocks, int(s.grid), s.positive_scales, int(s.scale), s.double_quant,
+                     int(s.mx_scale), s.four_or_six, s.eighth_for_zero, int(s.order), s.signed_codes, s.step,
+                     int(s.zstd));
+}
+
+// Of all that decides about the bytes of the output.
+Digest fingerprint_of(const Source& source, const EncodeOptions& options,
+                      const std::vector<Choice>& choices) {
+  std::string text = options.program + "\n";
+  for (const Source::File& file : source.files()) {
+    const std::string version = file.bytes->version();
+    if (version.empty())
+      throw usage_error("--resume: {} is read as a stream, which is not there for a second run; name a file",
+                        source.name());
+    text += fmt::format("{} {}\n", file.shard.file, version);
+  }
+  const ErrorBudget& budget = options.budget;
+  text += fmt::format("{} {} {:a} {:a} {}\n", int(options.container), int(options.nonfinite),
+                      budget.snr_db.value_or(0), budget.rmse.value_or(0), options.largest_shard);
+  for (size_t i = 0; i < choices.size(); ++i)
+    text += fmt::format("{} {} {}\n", source.tensors()[i].name, text_of(choices[i].spec), choices[i].why_raw);
+  return digest_of(std::as_bytes(std::span(text)));
+}
+
+// As many of the finished tensors as the part files still hold, in the writer.
+size_t adopted(ModelWriter& writer, const std::vector<FinishedTensor>& finished) {
+  for (size_t i = 0; i < finished.size(); ++i) {
+    try {
+      writer.adopt(i, finished[i].appended);
+      if (writer.stored(i) != finished[i].stored) return i;
+    } catch (const Error&) {
+      return i;
+    }
+  }
+  return finished.size();
+}
+
+// The writer and, where the encoding is to be resumed, the journal of what is in it already.
+void open_output(Encoding& encoding, const std::string& out, const std::vector<Choice>& choices,
+                 const std::vector<Placement>& placements) {
+  const EncodeOptions& options = encoding.options;
+  const auto open = [&] {
+    encoding.writer.reset();  // its lock
+    encoding.writer = std::make_unique<ModelWriter>(
+        out, placements, common_metadata(encoding.source, options.container, kHashWidth, kHashWidth),
+        WriterOptions{options.largest_shard, options.dry_run, options.resume});
+  };
+  open();
+  const std::string path = encoding.writer->journal_path();
+  if (!options.resume) {
+    // It would be of part files that are no more.
+    if (!options.dry_run) ::unlink(path.c_str());
+    return;
+  }
+  encoding.journal = std::make_unique<PartJournal>(path, fingerprint_of(encoding.source, options, choices),
+                                                   encoding.source.tensors());
+  const std::vector<FinishedTensor>& finished = encoding.journal->finished();
+  const size_t said = finished.size();
+  encoding.journal->keep(encoding.writer->resumed() ? adopted(*encoding.writer, finished) : 0);
+  if (finished.size() == said) return;
+  open();  // the one that is damaged was adopted too
+  encoding.journal->keep(adopted(*encoding.writer, finished));
+}
+
+// What is done already; how many tensors.
+size_t take_over(Encoding& encoding) {
+  if (!encoding.journal) return 0;
+  const std::vector<FinishedTensor>& finished = encoding.journal->finished();
+  for (size_t i = 0; i < finished.size(); ++i) {
+    TensorReport report = finished[i].report;
+    report.file = encoding.source.shard(report.info.shard).file;
+    encoding.writer->set_metadata(i, meta_key(report.info.name), finished[i].meta);
+    encoding.finished(report);
+  }
+  return finished.size();
+}
+
+// False if it was interrupted. Whatever ends it, the journal says what is done.
+bool run(Encoding& encoding, const std::vector<std::unique_ptr<Work>>& works) {
+  const auto flush = [&] {
+    if (encoding.journal) encoding.journal->flush([&] { encoding.writer->sync(); });
+  };
+  try {
+    const bool done = run_works(works, encoding.options.resources, encoding.turns);
+    flush();
+    return done;
+  } catch (const Error&) {
+    try {
+      flush();
+    } catch (const Error&) {  // as on a full disk; what failed first is what is to be told
+    }
+    throw;
+  }
+}
+
 }  // namespace
 
 ModelReport encode(const Source& source, const std::string& out, const EncodeOptions& options,
@@ -271,35 +370,41 @@ ModelReport encode(const Source& source, const std::string& out, const EncodeOpt
 
   const std::string config = config_text(options, choices, source);
   Summing sums(options, report);
-  Encoding encoding{source,    options, nullptr, {}, 0, [&](TensorReport& tensor) { sums.add(tensor); },
+  Encoding encoding{source,    options, nullptr, nullptr,
+                    {},        0,       0,       [&](TensorReport& tensor) { sums.add(tensor); },
                     "/var/tmp"};
+  std::vector<TensorOutput> outputs;
   std::vector<Placement> placements;
-  std::vector<std::unique_ptr<Work>> works;
   for (size_t i = 0; i < choices.size(); ++i) {
-    const Choice& choice = choices[i];
-    TensorOutput output = output_of(options, choice, source.tensors()[i], i);
-    placements.push_back(placement_of(options, choice, source.tensors()[i], output));
-    works.push_back(
-        choice.spec.format == Format::raw
-            ? copying_work(encoding, i, choice.spec.zstd, choice.why_raw, choice.fallback, std::move(output))
-            : quantizing_work(encoding, i, choice.spec, choice.piece, std::move(output)));
+    outputs.push_back(output_of(options, choices[i], source.tensors()[i], i));
+    placements.push_back(placement_of(options, choices[i], source.tensors()[i], outputs[i]));
   }
   check_names(placements);
-  encoding.writer = std::make_unique<ModelWriter>(
-      out, std::move(placements), options.largest_shard,
-      common_metadata(source, options.container, kHashWidth, kHashWidth), options.dry_run);
+  open_output(encoding, out, choices, placements);
   if (is_folder_container(options.container) && !options.no_config && !encoding.writer->folder())
     throw usage_error("-o: --container {} writes a folder; give its name with a slash at the end",
                       name_of(options.container));
-  if (!run_works(works, options.resources, encoding.turns)) return interrupted;
+  const size_t resumed = take_over(encoding);
+  std::vector<std::unique_ptr<Work>> works;
+  for (size_t i = resumed; i < choices.size(); ++i) {
+    const Choice& choice = choices[i];
+    works.push_back(choice.spec.format == Format::raw
+                        ? copying_work(encoding, i, choice.spec.zstd, choice.why_raw, choice.fallback,
+                                       std::move(outputs[i]))
+                        : quantizing_work(encoding, i, choice.spec, choice.piece, std::move(outputs[i])));
+  }
+  if (!run(encoding, works)) return interrupted;
   source.check_unchanged();
   ModelReport model = sums.result();
+  model.audited_elems = encoding.audited_elems;
+  model.resumed = resumed;
   if (!model.missed.empty() && !options.force)
     throw Error(
         ExitKind::answer_no,
         fmt::format("the budget is missed: {}; nothing was written; --force writes it", model.missed));
   model.shards = encoding.writer->publish(
       common_metadata(source, options.container, model.source_hash, model.decoded_hash));
+  if (encoding.journal) encoding.journal->remove();
   if (!config.empty() && !options.dry_run) write_config(*encoding.writer->folder(), config);
   return model;
 }

@@ -45,6 +45,13 @@ struct EncodeOptions {
   std::string config;                               // config.json of a folder container, where there is one
   bool no_config = false;                           // a folder container without a config.json
   bool dry_run = false;                             // everything but the output
+  // Share of the weights, drawn at random in tiles of some ten thousand, that are encoded once more by the
+  // plain kernels; where the bytes differ the machine miscomputes: an environment Error.
+  double audit = 0;
+  // Keeps what is done of the output where the encoding fails, is interrupted or killed, and goes on with
+  // what an earlier one of the same source, options and `program` has kept: to the same bytes.
+  bool resume = false;
+  std::string program;  // name and version
   Resources resources;
 };
 
@@ -66,6 +73,8 @@ struct TensorReport {
 
 struct ModelReport {
   uint64_t tensors = 0, quantized = 0;
+  uint64_t audited_elems = 0;            // what was encoded twice
+  uint64_t resumed = 0;                  // tensors that were done by an earlier encoding
   uint64_t in_bytes = 0, out_bytes = 0;  // of tensors
   uint64_t quantized_elems = 0, quantized_bytes = 0;
   double signal = 0, noise = 0;  // energies of what was quantized
@@ -80,7 +89,8 @@ struct ModelReport {
 // `report` is called for each tensor in the order of the source, by one thread at a time. Errors: usage Error
 // for what does not go together, input Error for bad input, environment Error where reading or writing fails,
 // an Error `answer_no` where the budget is missed or a tensor does not fit and that is not to be passed over.
-// With an error, or if it was interrupted, the old output is left as it was.
+// With an error, or if it was interrupted, the old output is left as it was. A usage Error if it is to be
+// resumed and source or output is a stream.
 ModelReport encode(const tensorfile::Source& source, const std::string& out, const EncodeOptions& options,
                    const std::function<void(const TensorReport&)>& report);
 

@@ -1,11 +1,13 @@
 #include "lib/quant/encode_works.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <cstring>
 
 #include "kernels/float_convert.h"
 #include "lib/base/error.h"
+#include "lib/base/random.h"
 #include "lib/quant/pieces.h"
 #include "lib/quant/values.h"
 
@@ -112,8 +114,14 @@ class TensorWork : public Work {
     report.hash_source = meta.hash_source = hash_text(report.source);
     report.hash_decoded = meta.hash_decoded = hash_text(report.decoded);
     totals_.clear();
-    encoding_.writer->set_metadata(output_.placement, fmt::format("{}{}", kMetaPrefix, info_.name),
-                                   meta_json(meta));
+    std::string json = meta_json(meta);
+    ModelWriter& writer = *encoding_.writer;
+    writer.set_metadata(output_.placement, meta_key(info_.name), json);
+    if (encoding_.journal) {
+      FinishedTensor finished{report, std::move(json), {}, writer.stored(output_.placement)};
+      for (const Appended& plane : appended_) finished.appended.push_back(plane.bytes);
+      encoding_.journal->add(std::move(finished), [&] { writer.sync(); });
+    }
     encoding_.finished(report);
   }
 
@@ -157,7 +165,7 @@ class QuantizingWork final : public TensorWork {
 
   void begin() override {
     preparation_.emplace(spec_, source_, shape_, encoding_.options.budget, pieces());
-    coding_ = preparation_->coding();
+    settle();
   }
 
   unsigned passes() const override { return preparation_ ? preparation_->passes() + 1 : last_pass_ + 1; }
@@ -165,7 +173,7 @@ class QuantizingWork final : public TensorWork {
   void end_pass(unsigned pass) override {
     if (pass < last_pass()) {
       preparation_->end_pass(pass);
-      coding_ = preparation_->coding();
+      settle();
       return;
     }
     write_tensor_planes();
@@ -210,10 +218,16 @@ class QuantizingWork final : public TensorWork {
       if (bytes > 0) meta.planes.push_back({plane.plane, plane.tensor.name, bytes, plane.zstd});
     }
     TensorWork::report(report, std::move(meta));
-    coding_ = {};
+    coding_ = plain_ = {};
   }
 
  private:
+  void settle() {
+    coding_ = preparation_->coding();
+    if (encoding_.options.audit == 0) return;
+    plain_ = coding_;
+    plain_.plain = true;
+  }
   unsigned last_pass() const { return passes() - 1; }
   size_t element_bytes() const { return tensorfile::bits_per_element(info_.dtype) / 8; }
 
@@ -260,6 +274,7 @@ class QuantizingWork final : public TensorWork {
       const Range part{range.first + at, std::min(tile, range.count - at)};
       PieceView view = part_of(coding_, whole, range, part);
       view.escapes = escapes;
+      if (is_audited(part.first / tile)) audit(part, from + at * size_of(source_), view);
       worker.decoded.resize(part.count * size_of(source_));
       decode_piece(coding_, part, view, source_, worker.decoded.data(), &totals.saturated);
       if (!escapes.empty()) escapes = escapes.subspan(count_escapes(coding_, view) * size_of(source_));
@@ -269,6 +284,21 @@ class QuantizingWork final : public TensorWork {
           leaf_digests(as_bytes_of(info_.dtype, worker.decoded, worker.other));
       totals.decoded_leaves.insert(totals.decoded_leaves.end(), leaves.begin(), leaves.end());
     }
+  }
+
+  bool is_audited(uint64_t tile) const {
+    return static_cast<double>(mix64(mix64(index_) + tile) >> 11) < encoding_.options.audit * 0x1p53;
+  }
+
+  void audit(const Range& part, const std::byte* values, const PieceView& made) const {
+    Piece again;
+    kernels::EncodeCounts counts;
+    encode_piece(plain_, part, values, again, counts);
+    if (!same_planes(view_of(again), made))
+      throw environment_error(
+          "tensor {}: of elements {} to {} two computations give different bytes; this machine miscomputes",
+          tensorfile::in_quotes(info_.name), part.first, part.first + part.count - 1);
+    encoding_.audited_elems += part.count;
   }
 
   void pack(const Appended& plane, Piece& out, Worker& worker, std::vector<std::byte>& bytes,
@@ -329,6 +359,7 @@ class QuantizingWork final : public TensorWork {
   std::optional<Preparation> preparation_;
   unsigned last_pass_ = 0;
   Coding coding_;
+  Coding plain_;  // coding_, for the plain kernels; only if there is an audit
 };
 
 class CopyingWork final : public TensorWork {

@@ -1,12 +1,14 @@
 // The work of encoding one tensor (schedule.h). Internal to lib/quant.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "lib/quant/encode.h"
+#include "lib/quant/part_journal.h"
 #include "lib/quant/schedule.h"
 #include "lib/quant/spool.h"
 
@@ -17,8 +19,10 @@ struct Encoding {
   const tensorfile::Source& source;
   const EncodeOptions& options;
   std::unique_ptr<ModelWriter> writer;
-  Turnstile turns;  // of the pieces whose sizes are not known beforehand
+  std::unique_ptr<PartJournal> journal;  // none if it is not to be resumed
+  Turnstile turns;                       // of the pieces whose sizes are not known beforehand
   uint64_t turn_count = 0;
+  std::atomic<uint64_t> audited_elems = 0;
   std::function<void(TensorReport&)> finished;
   std::string spool_folder;
 };

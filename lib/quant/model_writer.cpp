@@ -1,5 +1,6 @@
 #include "lib/quant/model_writer.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "lib/base/error.h"
@@ -11,6 +12,7 @@ namespace fs = std::filesystem;
 using tensorfile::Metadata;
 
 constexpr std::string_view kModelFile = "model.safetensors";
+constexpr uint64_t kReadBlock = uint64_t{1} << 20;
 
 uint64_t bytes_of(const tensorfile::Declaration& tensor) {
   if (tensor.largest_bytes) return *tensor.largest_bytes;
@@ -44,9 +46,9 @@ void refuse_other_form(const std::string& path, size_t shards) {
 
 }  // namespace
 
-ModelWriter::ModelWriter(const std::string& path, std::vector<Placement> placements, uint64_t largest_shard,
-                         Metadata common, bool discard)
-    : discard_(discard),
+ModelWriter::ModelWriter(const std::string& path, std::vector<Placement> placements, Metadata common,
+                         const WriterOptions& options)
+    : discard_(options.discard),
       folder_(folder_meant(path)),
       path_(folder_ ? *folder_ + std::string(kModelFile) : path),
       placements_(std::move(placements)) {
@@ -57,8 +59,9 @@ ModelWriter::ModelWriter(const std::string& path, std::vector<Placement> placeme
     sizes.push_back(0);
     for (const auto& tensor : placement.tensors) sizes.back() += bytes_of(tensor);
   }
-  const std::vector<size_t> shard_of = largest_shard == 0 ? std::vector<size_t>(sizes.size(), 0)
-                                                          : tensorfile::cut_into_shards(sizes, largest_shard);
+  const std::vector<size_t> shard_of = options.largest_shard == 0
+                                           ? std::vector<size_t>(sizes.size(), 0)
+                                           : tensorfile::cut_into_shards(sizes, options.largest_shard);
   size_t shards = 1;
   for (const size_t shard : shard_of) shards = std::max(shards, shard + 1);
   if (shards > 1 && path == "-")
@@ -68,8 +71,9 @@ ModelWriter::ModelWriter(const std::string& path, std::vector<Placement> placeme
   std::vector<std::vector<tensorfile::Declaration>> declared(shards);
   std::vector<uint64_t> room(shards, tensorfile::metadata_bytes(common));
   for (size_t i = 0; i < placements_.size(); ++i) {
-    Place place{shard_of[i], {}};
+    Place place{shard_of[i], {}, {}};
     for (const auto& tensor : placements_[i].tensors) {
+      place.sizes.push_back(tensor.largest_bytes ? 0 : bytes_of(tensor));
       place.ids.push_back(declared[place.shard].size());
       declared[place.shard].push_back(tensor);
     }
@@ -78,10 +82,11 @@ ModelWriter::ModelWriter(const std::string& path, std::vector<Placement> placeme
   }
   entries_.resize(shards);
   for (size_t shard = 0; shard < shards; ++shard) {
-    tensorfile::SinkOptions options;
-    options.metadata_room = room[shard];
+    tensorfile::SinkOptions sink;
+    sink.metadata_room = room[shard];
+    sink.keep_part = options.keep_parts;
     const std::string file = shards == 1 ? path_ : tensorfile::shard_file_name(path_, shard, shards);
-    sinks_.emplace_back(file, std::move(declared[shard]), common, options);
+    sinks_.emplace_back(file, std::move(declared[shard]), common, sink);
   }
 }
 
@@ -93,8 +98,40 @@ void ModelWriter::write(size_t placement, size_t tensor, uint64_t offset, std::s
 
 void ModelWriter::append(size_t placement, size_t tensor, std::span<const std::byte> bytes) {
   if (discard_ || bytes.empty()) return;
-  const Place& place = places_[placement];
+  Place& place = places_[placement];
   sinks_[place.shard].append(place.ids[tensor], bytes);
+  place.sizes[tensor] += bytes.size();
+}
+
+bool ModelWriter::resumed() const {
+  return !sinks_.empty() && std::ranges::all_of(sinks_, &tensorfile::SafetensorsSink::resumed);
+}
+
+void ModelWriter::adopt(size_t placement, std::span<const uint64_t> appended) {
+  Place& place = places_[placement];
+  size_t next = 0;
+  for (size_t i = 0; i < place.ids.size(); ++i) {
+    if (placements_[placement].tensors[i].largest_bytes) place.sizes[i] = appended[next++];
+    if (place.sizes[i] > 0) sinks_[place.shard].adopt(place.ids[i], place.sizes[i]);
+  }
+}
+
+Digest ModelWriter::stored(size_t placement) const {
+  const Place& place = places_[placement];
+  ByteHash hash;
+  std::vector<std::byte> block;
+  for (size_t i = 0; i < place.ids.size(); ++i) {
+    for (uint64_t at = 0; at < place.sizes[i]; at += block.size()) {
+      block.resize(std::min(place.sizes[i] - at, kReadBlock));
+      sinks_[place.shard].read_back(place.ids[i], at, block);
+      hash.add(block);
+    }
+  }
+  return hash.digest();
+}
+
+void ModelWriter::sync() {
+  for (auto& sink : sinks_) sink.sync();
 }
 
 void ModelWriter::set_metadata(size_t placement, std::string key, std::string value) {

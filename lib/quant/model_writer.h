@@ -9,6 +9,7 @@
 
 #include "lib/quant/container.h"
 #include "lib/quant/schedule.h"
+#include "lib/quant/tree_hash.h"
 #include "lib/tensorfile/shards.h"
 #include "lib/tensorfile/sink.h"
 
@@ -27,19 +28,36 @@ struct WrittenShard {
   uint64_t size_bytes = 0;
 };
 
+struct WriterOptions {
+  uint64_t largest_shard = 0;  // bytes; 0: one file
+  bool discard = false;        // nothing is made: a dry run
+  bool keep_parts = false;     // for work that is to be resumed: tensorfile::SinkOptions::keep_part
+};
+
 // write() is thread-safe; append() too, in the order of its turn numbers. The rest is for one thread.
 class ModelWriter {
  public:
   // `path` is a file or, with a slash at its end or where a folder is, a folder that holds
-  // `model.safetensors`. `largest_shard`: 0 for one file. `common`: metadata of each file, of its final size.
-  // With `discard` nothing is made: a dry run. A usage Error where the other form (file, or shards with an
-  // index) of that name is there.
-  ModelWriter(const std::string& path, std::vector<Placement> placements, uint64_t largest_shard,
-              tensorfile::Metadata common, bool discard = false);
+  // `model.safetensors`. `common`: metadata of each file, of its final size. A usage Error where the other
+  // form (file, or shards with an index) of that name is there.
+  ModelWriter(const std::string& path, std::vector<Placement> placements, tensorfile::Metadata common,
+              const WriterOptions& options);
 
   // Tensor `tensor` of placement `placement`.
   void write(size_t placement, size_t tensor, uint64_t offset, std::span<const std::byte> bytes);
   void append(size_t placement, size_t tensor, std::span<const std::byte> bytes);
+
+  // With keep_parts: true if all part files were there, of this layout.
+  bool resumed() const;
+  // Says that a placement is in its part file already. `appended`: bytes of its tensors of unknown size, in
+  // their order. Placements in their order.
+  void adopt(size_t placement, std::span<const uint64_t> appended);
+  // Of all bytes of a placement that is written or adopted, as they can be read back.
+  Digest stored(size_t placement) const;
+  // What was written so far is on disk when it returns.
+  void sync();
+  // Where the journal of the part files lies.
+  std::string journal_path() const { return path_ + ".part.journal"; }
 
   // Metadata entry of a placement, at most its metadata_bytes.
   void set_metadata(size_t placement, std::string key, std::string value);
@@ -55,6 +73,7 @@ class ModelWriter {
   struct Place {
     size_t shard = 0;
     std::vector<size_t> ids;
+    std::vector<uint64_t> sizes;  // bytes of each, written so far where they are appended
   };
   bool discard_;
   std::optional<std::string> folder_;

@@ -242,6 +242,8 @@ std::optional<Float> source_float(tensorfile::Dtype dtype) {
   }
 }
 
+std::string meta_key(std::string_view name) { return fmt::format("{}{}", kMetaPrefix, name); }
+
 std::string meta_json(const TensorMeta& meta) {
   Writer out;
   out.text("dtype", tensorfile::dtype_name(meta.dtype));

@@ -33,6 +33,8 @@ struct TensorMeta {
 };
 
 inline constexpr std::string_view kMetaPrefix = "mlq.t.";
+// The key of a tensor's entry.
+std::string meta_key(std::string_view name);
 inline constexpr std::string_view kMetaVersion = "1";
 // What each file says of the whole model.
 inline constexpr std::string_view kVersionKey = "mlq.version";

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "lib/quant/preparation.h"
 
@@ -51,9 +50,7 @@ TensorTotals::Error TensorTotals::error(uint64_t elems) const {
   error.bias = sums_.e1 / n;
   error.max_abs_err = sums_.max_error;
   error.snr_db = snr_db_of(sums_.x2, sums_.e2);
-  error.rel_rmse = sums_.e2 == 0   ? 0
-                   : sums_.x2 == 0 ? std::numeric_limits<double>::infinity()
-                                   : std::sqrt(sums_.e2 / sums_.x2);
+  error.rel_rmse = relative_error(sums_.x2, sums_.e2);
   return error;
 }
 

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
-#include <memory>
+#include <charconv>
+#include <new>
+
+#include "lib/base/error.h"
 
 namespace mlq::quant {
 namespace {
@@ -31,6 +34,31 @@ std::string hash_text(const Digest& digest) {
   return text;
 }
 
+Digest parse_hash(std::string_view text) {
+  constexpr std::string_view kind = "xxh3:";
+  Digest digest{};
+  const auto fail = [&] { throw input_error("\"{}\" is no hash", text); };
+  if (!text.starts_with(kind) || text.size() != kind.size() + 2 * digest.size()) fail();
+  for (size_t i = 0; i < digest.size(); ++i) {
+    const char* at = text.data() + kind.size() + 2 * i;
+    if (std::from_chars(at, at + 2, digest[i], 16).ptr != at + 2) fail();
+  }
+  return digest;
+}
+
+void ByteHash::Free::operator()(XXH3_state_s* state) const { XXH3_freeState(state); }
+
+ByteHash::ByteHash() : state_(XXH3_createState()) {
+  if (!state_) throw std::bad_alloc();
+  XXH3_128bits_reset(state_.get());
+}
+
+void ByteHash::add(std::span<const std::byte> bytes) {
+  XXH3_128bits_update(state_.get(), bytes.data(), bytes.size());
+}
+
+Digest ByteHash::digest() const { return canonical(XXH3_128bits_digest(state_.get())); }
+
 Digest digest_of(std::span<const std::byte> bytes) {
   return canonical(XXH3_128bits(bytes.data(), bytes.size()));
 }
@@ -49,13 +77,9 @@ void ModelHash::add(std::string_view name, std::string_view dtype, const std::ve
 }
 
 Digest ModelHash::digest() const {
-  struct Free {
-    void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
-  };
-  const std::unique_ptr<XXH3_state_t, Free> state(XXH3_createState());
-  XXH3_128bits_reset(state.get());
-  for (const auto& [name, entry] : tensors_) XXH3_128bits_update(state.get(), entry.data(), entry.size());
-  return canonical(XXH3_128bits_digest(state.get()));
+  ByteHash hash;
+  for (const auto& [name, entry] : tensors_) hash.add(std::as_bytes(std::span(entry)));
+  return hash.digest();
 }
 
 }  // namespace mlq::quant

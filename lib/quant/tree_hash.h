@@ -9,10 +9,13 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+struct XXH3_state_s;  // of xxhash
 
 namespace mlq::quant {
 
@@ -21,10 +24,26 @@ using Digest = std::array<uint8_t, 16>;
 
 // `xxh3:` and 32 hexadecimal digits.
 std::string hash_text(const Digest& digest);
+// What hash_text() wrote; an input Error for anything else.
+Digest parse_hash(std::string_view text);
 
 Digest digest_of(std::span<const std::byte> bytes);
 // The hash of a tensor from the digests of its leaves (kernels/xxh3_leaves.h), 16 bytes each.
 Digest tensor_hash(std::span<const uint8_t> leaves);
+
+// The digest of bytes that come in parts. Not thread-safe.
+class ByteHash {
+ public:
+  ByteHash();
+  void add(std::span<const std::byte> bytes);
+  Digest digest() const;
+
+ private:
+  struct Free {
+    void operator()(XXH3_state_s* state) const;
+  };
+  std::unique_ptr<XXH3_state_s, Free> state_;
+};
 
 // Not thread-safe. Tensors may be added in any order; a name twice is the caller's fault.
 class ModelHash {

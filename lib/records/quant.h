@@ -82,6 +82,7 @@ struct Certificate {
 struct QuantSummary {
   uint64_t tensors = 0;
   uint64_t quantized = 0;
+  std::optional<uint64_t> resumed, audited_elems;
   uint64_t in_bytes = 0;
   uint64_t out_bytes = 0;
   double bits_per_weight = 0;

@@ -142,6 +142,9 @@ struct Schema<QuantSummary> {
   static constexpr auto fields = std::tuple{
       field<"tensors", &QuantSummary::tensors>("", "Tensors of it."),
       field<"quantized", &QuantSummary::quantized>("", "Those that are not stored as they were."),
+      field<"resumed", &QuantSummary::resumed>("", "Of encode --resume: those that an earlier run had done."),
+      field<"audited_elems", &QuantSummary::audited_elems>(
+          "", "Of encode --audit: weights that were encoded twice."),
       field<"in_bytes", &QuantSummary::in_bytes>("bytes", "Size of the tensors that were read."),
       field<"out_bytes", &QuantSummary::out_bytes>("bytes", "Size of the tensors as written, or as decoded."),
       field<"bits_per_weight", &QuantSummary::bits_per_weight>("bits", "Of the quantized tensors together."),

@@ -1,10 +1,12 @@
 #include "lib/replay/prepare.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
 #include "lib/base/error.h"
 #include "lib/http/curl_engine.h"
+#include "lib/http/message.h"
 
 namespace mlq::replay {
 namespace {
@@ -14,6 +16,14 @@ using namespace std::chrono_literals;
 constexpr int kTries = 3;
 constexpr auto kBetweenTries = 2s;
 constexpr int64_t kFetchTimeout = 10'000'000'000;
+
+std::string_view name_of(std::string_view header) { return header.substr(0, header.find(':')); }
+
+bool has_header(const http::ClientConfig& client, std::string_view name) {
+  return std::ranges::any_of(client.headers, [&](const std::string& header) {
+    return http::equal_ignoring_case(name_of(header), name);
+  });
+}
 
 }  // namespace
 
@@ -39,7 +49,8 @@ PreparedRequests prepare_requests(TemplateOptions requests, http::ClientConfig c
   out.rules = out.form->answer_rules();
   out.client = std::move(client);
   for (const std::string& header : out.form->headers())
-    out.client.headers.insert(out.client.headers.begin(), header);
+    if (!has_header(out.client, name_of(header)))
+      out.client.headers.insert(out.client.headers.begin(), header);
   if (dry) {
     out.rules.check = Check::none;
     return out;

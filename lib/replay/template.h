@@ -77,7 +77,7 @@ class Template {
   // `prompt`, with words or token ids for input_tokens and prefix_ids, with tensors of `rows`. Bodies that
   // are rendered are valid JSON (raw: bytes).
   virtual RequestLine render(const records::Arrival& arrival, uint64_t i, jsonl::Buffer& body) const = 0;
-  // Headers of every request, as "Name: value".
+  // Headers of every request, as "Name: value". The user's own of the same name stand instead.
   virtual std::vector<std::string> headers() const { return {}; }
   // What to GET when connections are opened before the start; empty: nothing is known to be harmless.
   virtual std::string warm_target() const { return {}; }

@@ -23,6 +23,15 @@ bool is_target(std::string_view text) {
          std::none_of(text.begin(), text.end(), [](char c) { return (c >= 0 && c <= ' ') || c == '\x7F'; });
 }
 
+// By its brackets, as servers that want JSON get nothing else.
+bool looks_like_json(std::string_view body) {
+  constexpr std::string_view blanks = " \t\r\n";
+  const size_t first = body.find_first_not_of(blanks);
+  if (first == body.npos) return false;
+  const char last = body[body.find_last_not_of(blanks)];
+  return (body[first] == '{' && last == '}') || (body[first] == '[' && last == ']');
+}
+
 class RawTemplate : public Template {
  public:
   explicit RawTemplate(const TemplateOptions& options) : options_(options), filler_(options.seed) {
@@ -45,6 +54,13 @@ class RawTemplate : public Template {
             arrival.path ? *arrival.path : std::string_view(options_.target)};
   }
 
+  std::vector<std::string> headers() const override {
+    const bool json = options_.body
+                          ? looks_like_json(*options_.body)
+                          : !options_.bodies.empty() && std::ranges::all_of(options_.bodies, looks_like_json);
+    if (!json) return {};
+    return {"Content-Type: application/json"};
+  }
   AnswerRules answer_rules() const override { return rules_of(options_, "", false); }
   std::string_view api() const override { return "raw"; }
 

@@ -44,6 +44,10 @@ class DiskFile final : public ByteFile {
     if (now.st_size != opened_.st_size || !same(now.st_mtim, opened_.st_mtim))
       throw input_error("{}: was changed while it was read; run again when nobody writes to it", name_);
   }
+  std::string version() const override {
+    return fmt::format("{} bytes of {}.{:09}", opened_.st_size, opened_.st_mtim.tv_sec,
+                       opened_.st_mtim.tv_nsec);
+  }
 
  private:
   std::string name_;

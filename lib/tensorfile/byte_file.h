@@ -25,6 +25,9 @@ class ByteFile {
   virtual void will_need(uint64_t /*offset*/, uint64_t /*size*/) const {}
   // Throws an input Error if size or time of modification are not what they were when it was opened.
   virtual void check_unchanged() const {}
+  // Differs once the file has another content, as far as size and time of modification tell; empty if
+  // these bytes will not be there for another process.
+  virtual std::string version() const { return {}; }
 };
 
 // A regular file, read by pread and never mapped. Throws an environment Error if it cannot be opened and an

@@ -42,6 +42,7 @@ bool goes_on_as_stream(const std::string& path) {
 PartFile::PartFile(std::string path, bool keep, const std::string& spool_folder)
     : path_(std::move(path)), keep_(keep) {
   if (goes_on_as_stream(path_)) {
+    if (keep_) throw usage_error("{}: goes out as a stream, which cannot be resumed; name a file", path_);
     name_ = spool_folder;
     fd_ = open_scratch(spool_folder);
     return;

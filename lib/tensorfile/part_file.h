@@ -14,7 +14,8 @@ namespace mlq::tensorfile {
 // and a usage Error where another process writes the same file.
 class PartFile {
  public:
-  // `keep`: what is in a part file that is there stays, and so does the file if it is not published.
+  // `keep`: what is in a part file that is there stays, and so does the file if it is not published. A usage
+  // Error for a stream.
   PartFile(std::string path, bool keep, const std::string& spool_folder);
   PartFile(const PartFile&) = delete;
   PartFile& operator=(const PartFile&) = delete;

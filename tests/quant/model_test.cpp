@@ -118,6 +118,21 @@ TEST_P(EveryFormat, GivesTheSameBytesOnAnyNumberOfThreadsAndInAnyMemory) {
   EXPECT_TRUE(verify_file(dir / "many.mlq.safetensors", dir / "in.safetensors").ok());
 }
 
+TEST_P(EveryFormat, AnAuditOfAllChangesNothing) {
+  const TempDir dir;
+  write_model(dir / "in.safetensors", mixed_model());
+  encode_file(dir / "in.safetensors", dir / "out.mlq.safetensors", options());
+  EncodeOptions audited = options();
+  ModelReport model;
+  audited.audit = 1;
+  const auto reports = encode_file(dir / "in.safetensors", dir / "audited.mlq.safetensors", audited, &model);
+  EXPECT_TRUE(slurp(dir / "out.mlq.safetensors") == slurp(dir / "audited.mlq.safetensors"));
+  uint64_t quantized = 0;
+  for (const TensorReport& report : reports)
+    if (report.coding.spec.format != Format::raw) quantized += report.info.elems;
+  EXPECT_EQ(model.audited_elems, quantized);
+}
+
 TEST_P(EveryFormat, NoFlippedBitIsPassedOver) {
   const TempDir dir{mlq::test::quick_folder()};
   write_model(dir / "in.safetensors",

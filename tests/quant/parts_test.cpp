@@ -236,6 +236,23 @@ class CountingWork final : public Work {
   int number_;
 };
 
+TEST(Coding, ADifferenceInAnyPlaneIsSeen) {
+  const auto plane = plane_of(9);
+  const auto more = plane_of(12);
+  const PieceView view{plane, plane, plane, plane};
+  EXPECT_TRUE(same_planes(view, view));
+  EXPECT_TRUE(same_planes(view, {plane, plane, plane, more}));
+  EXPECT_FALSE(same_planes({plane, plane, plane, more}, view));
+  for (size_t i = 0; i < plane.size(); ++i) {
+    auto other = plane;
+    other[i] ^= std::byte{1};
+    EXPECT_FALSE(same_planes(view, {other, plane, plane, plane}));
+    EXPECT_FALSE(same_planes(view, {plane, other, plane, plane}));
+    EXPECT_FALSE(same_planes(view, {plane, plane, other, plane}));
+    EXPECT_FALSE(same_planes(view, {plane, plane, plane, other}));
+  }
+}
+
 TEST(Schedule, DoesEveryPieceOfEveryPassInOrderOnThreads) {
   std::atomic<int> total = 0;
   std::vector<int> ends;

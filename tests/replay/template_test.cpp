@@ -162,6 +162,15 @@ TEST(RawTemplate, MethodFollowsTheBodyAndTheArrivalOverrides) {
   EXPECT_EQ(body, "say \"hi\"");
 }
 
+TEST(RawTemplate, BodiesOfJsonAreCalledSo) {
+  const std::vector<std::string> json = {"Content-Type: application/json"};
+  EXPECT_EQ(make_template({.body = "{\"x\":[1]}\n"})->headers(), json);
+  EXPECT_EQ(make_template({.bodies = {"{}", "[1,2]"}})->headers(), json);
+  EXPECT_TRUE(make_template({.bodies = {"{}", "x"}})->headers().empty());
+  EXPECT_TRUE(make_template({.body = ""})->headers().empty());
+  EXPECT_TRUE(make_template({})->headers().empty());
+}
+
 TEST(RawTemplate, SizeOfTheBodyIsThatOfTheArrivalUnlessALogSaidIt) {
   const auto form = make_template({.body_bytes = 100});
   EXPECT_EQ(body_of(*form, {}).size(), 100u);

@@ -24,7 +24,6 @@ struct EncodeArguments {
   std::optional<double> bits;
   bool dynamic_activations = false;
   bool bf16_npy = false;
-  bool dry_run = false;
   uint64_t memory_bytes = quant::Resources().memory_bytes;
 };
 
@@ -32,6 +31,12 @@ quant::Nonfinite parse_nonfinite(std::string_view text) {
   return text == "keep"   ? quant::Nonfinite::keep
          : text == "zero" ? quant::Nonfinite::zero
                           : quant::Nonfinite::error;
+}
+
+double parse_audit(std::string_view text) {
+  const double share = parse_ratio(text).value();
+  if (!(share >= 0 && share <= 1)) throw usage_error("\"{}\" must be from 0 to 100%", text);
+  return share;
 }
 
 Container container_of(const EncodeArguments& a) {
@@ -148,6 +153,8 @@ void warn_of(const EncodeArguments& a, const quant::ModelReport& model, Context&
 
 ExitKind encode(EncodeArguments& a, Context& context) {
   settle(a);
+  if (a.options.resume && a.options.dry_run)
+    throw usage_error("--resume: a dry run writes nothing that could be gone on with");
   const auto begin = std::chrono::steady_clock::now();
   const tensorfile::Source source = open_model(context, a.in, a.bf16_npy);
   check_output(a.out, source, a.options.largest_shard > 0);
@@ -159,7 +166,7 @@ ExitKind encode(EncodeArguments& a, Context& context) {
   a.options.resources = resources(context, a.memory_bytes, total_bytes(source));
   a.options.most_bits = a.bits;
   if (a.bits) a.options.budget.snr_db = quant::snr_for_bits(source, a.options, *a.bits);
-  a.options.dry_run = a.dry_run;
+  a.options.program = fmt::format("{} {}", context.program().name, context.program().version);
   RecordStream stream(context, a.out, a.records);
   stream.run();
   const quant::ModelReport model =
@@ -172,17 +179,20 @@ ExitKind encode(EncodeArguments& a, Context& context) {
   for (const quant::WrittenShard& shard : model.shards)
     stream.shard({shard.file, shard.tensors, shard.size_bytes, model.decoded_hash});
   records::QuantSummary summary = summary_of(model, begin);
+  if (a.options.resume) summary.resumed = model.resumed;
+  if (a.options.audit > 0) summary.audited_elems = model.audited_elems;
   summary.source_hash = model.source_hash;
   summary.decoded_hash = model.decoded_hash;
   if (!model.missed.empty()) summary.note = "the budget is missed: " + model.missed;
-  if (a.dry_run) summary.note = "dry run: nothing was written";
+  if (a.options.dry_run) summary.note = "dry run: nothing was written";
   if (!model.interrupted) {
     stream.summary(summary);
     warn_of(a, model, context);
   }
   stream.end(model.interrupted);
   if (model.interrupted)
-    context.note(fmt::format("interrupted; {} is left as it was", a.out));
+    context.note(fmt::format("interrupted; {} is left as it was{}", a.out,
+                             a.options.resume ? "; run the same command again to go on" : ""));
   else
     print_summary(context, summary);
   return ExitKind::done;
@@ -226,7 +236,14 @@ cli::Command encode_command() {
        cli::flag("dynamic-activations",
                  "Let the loader quantize activations to 8 bits, a scale a token (compressed-tensors).",
                  a.dynamic_activations),
-       cli::flag("dry-run", "Do everything but write OUT.", a.dry_run)});
+       cli::flag("dry-run", "Do everything but write OUT.", a.options.dry_run),
+       cli::value_option("audit", "SHARE",
+                         "Encode so much of the weights once more by other code, and compare: 0.1%.",
+                         a.options.audit, parse_audit)
+           .shown_default("0"),
+       cli::flag("resume",
+                 "Keep what is done if this run does not end, and go on with what one before it has kept.",
+                 a.options.resume)});
   command.add("Format", format_options(a.format));
   command.add("Budget", {cli::value_option("snr", "DB", "Error of each tensor: signal to noise in decibels.",
                                            a.options.budget.snr_db, parse_decibels),

@@ -89,12 +89,14 @@ void add_requests(cli::Command& command, RunArguments& a) {
                  a.options.sending.send_deadline),
        cli::flag("retry", "Also send a POST again when a kept connection turns out dead, as is done for GET.",
                  a.options.sending.retry)});
-  command.add(raw,
-              {cli::text("method", "WORD", "HTTP method.", t.method).shown_default("GET; POST with a body"),
-               cli::text("body", "FILE", "Body of every request.", a.body_file).file(),
-               cli::text("bodies", "FILE", "Bodies, one a line, taken in turn.", a.bodies_file).file(),
-               cli::value_option("body-bytes", "SIZE", "Bodies of so many bytes, drawn from the seed.",
-                                 t.body_bytes, parse_size)});
+  command.add(
+      raw,
+      {cli::text("method", "WORD", "HTTP method.", t.method).shown_default("GET; POST with a body"),
+       cli::text("body", "FILE", "Body of every request; JSON is sent with that Content-Type.", a.body_file)
+           .file(),
+       cli::text("bodies", "FILE", "Bodies, one a line, taken in turn.", a.bodies_file).file(),
+       cli::value_option("body-bytes", "SIZE", "Bodies of so many bytes, drawn from the seed.", t.body_bytes,
+                         parse_size)});
   command.add(
       models,
       {cli::text("model", "NAME", "openai: name of the model.", t.model)
