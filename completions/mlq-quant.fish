@@ -29,6 +29,8 @@ complete -c mlq-quant -n '__fish_seen_subcommand_from encode' -l max-shard-size 
 complete -c mlq-quant -n '__fish_seen_subcommand_from encode' -l no-config -d 'Do without the config.json that a folder\'s loader reads'
 complete -c mlq-quant -n '__fish_seen_subcommand_from encode' -l dynamic-activations -d 'Let the loader quantize activations to 8 bits, a scale a token (compressed-tensors)'
 complete -c mlq-quant -n '__fish_seen_subcommand_from encode' -l dry-run -d 'Do everything but write OUT'
+complete -c mlq-quant -n '__fish_seen_subcommand_from encode' -l audit -x -d 'Encode so much of the weights once more by other code, and compare: 0.1%'
+complete -c mlq-quant -n '__fish_seen_subcommand_from encode' -l resume -d 'Keep what is done if this run does not end, and go on with what one before it has kept'
 complete -c mlq-quant -n '__fish_seen_subcommand_from encode' -l format -x -a 'int8 int4 int3 int2 ec nf4 fp4 fp8e4m3 fp8e5m2 mxfp4 mxfp8 nvfp4 bf16 raw' -d 'How values are stored'
 complete -c mlq-quant -n '__fish_seen_subcommand_from encode' -l block -x -a '32 64 128 row tensor' -d 'Elements with one scale: a power of two from 16 to 16384, row or tensor'
 complete -c mlq-quant -n '__fish_seen_subcommand_from encode' -l blocks -x -a 'flat row' -d 'Whether a block may cross the end of a row: flat, row'

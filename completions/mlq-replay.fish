@@ -21,7 +21,7 @@ complete -c mlq-replay -n '__fish_seen_subcommand_from run' -l tag -d 'Send each
 complete -c mlq-replay -n '__fish_seen_subcommand_from run' -l send-deadline -d 'Send each arrival\'s deadline_ns as x-mlq-timeout'
 complete -c mlq-replay -n '__fish_seen_subcommand_from run' -l retry -d 'Also send a POST again when a kept connection turns out dead, as is done for GET'
 complete -c mlq-replay -n '__fish_seen_subcommand_from run' -l method -x -d 'HTTP method'
-complete -c mlq-replay -n '__fish_seen_subcommand_from run' -l body -r -F -d 'Body of every request'
+complete -c mlq-replay -n '__fish_seen_subcommand_from run' -l body -r -F -d 'Body of every request; JSON is sent with that Content-Type'
 complete -c mlq-replay -n '__fish_seen_subcommand_from run' -l bodies -r -F -d 'Bodies, one a line, taken in turn'
 complete -c mlq-replay -n '__fish_seen_subcommand_from run' -l body-bytes -x -d 'Bodies of so many bytes, drawn from the seed'
 complete -c mlq-replay -n '__fish_seen_subcommand_from run' -l model -x -d 'openai: name of the model'
