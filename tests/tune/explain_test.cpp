@@ -165,6 +165,20 @@ TEST(Confirmation, AWindowThatBreaksTheObjectiveIsNoConfirmation) {
   EXPECT_EQ(other.log_ratios.size(), 3u) << "windows of two levels are no pair";
 }
 
+TEST(Confirmation, AWindowInWhichBothMissTheObjectiveIsNobodysFault) {
+  const auto missed = [](double y) {
+    TurnResult result = window(y);
+    result.row.feasible = false;
+    return result;
+  };
+  Confirmation c = pairs({-0.1, -0.1, -0.1});
+  c.add(missed(20), missed(19.9));
+  EXPECT_TRUE(c.better());
+  c.add(window(16), missed(15.9));
+  EXPECT_FALSE(c.better()) << "the start kept it";
+  EXPECT_EQ(c.lost, 1U);
+}
+
 TEST(Policy, HasTheMeanOfItsWindowsAndTheirInterval) {
   Known k;
   const PointId best = *k.tuner->recommend(k.history, 0);

@@ -45,7 +45,7 @@ void Confirmation::add(const TurnResult& start, const TurnResult& found) {
   if (start.trial.level != found.trial.level) return;
   const auto kept = [](const TurnResult& r) { return r.row.outcome == TrialOutcome::ok && r.row.feasible; };
   ++pairs;
-  if (!kept(found)) all_kept = false;
+  if (found.row.outcome != TrialOutcome::ok || (!kept(found) && kept(start))) ++lost;
   if (kept(found) && !kept(start)) ++rescued;
   // A window that was cut short, or a server that fails, has no figure.
   if (start.row.outcome != TrialOutcome::ok || found.row.outcome != TrialOutcome::ok) return;
@@ -55,7 +55,7 @@ void Confirmation::add(const TurnResult& start, const TurnResult& found) {
 }
 
 bool Confirmation::better() const {
-  if (pairs < 2 || !all_kept) return false;
+  if (pairs < 2 || lost > 0) return false;
   if (rescued == pairs) return true;
   return log_ratios.size() >= 2 && stats::mean_interval(log_ratios, 0.90).hi < 0;
 }

@@ -16,14 +16,15 @@ struct Confirmation {
   PointId best = 0;
   uint64_t pairs = 0;              // that say something
   uint64_t rescued = 0;            // of these, the best kept the SLO and the start did not
+  uint64_t lost = 0;               // of these, the best failed, or missed the SLO that the start kept
   std::vector<double> log_ratios;  // y of the best less y of the start, a pair each in which both have one
   std::vector<records::Trial> start_windows, best_windows;
-  bool all_kept = true;  // every window of the best kept the SLO
 
   // A pair in which one says nothing is left out.
   void add(const TurnResult& start, const TurnResult& found);
-  // In at least 2 pairs the best kept the SLO always, and the start never, or the one-sided 95 % interval of
-  // the ratio lies below 1: of equal configurations 5 % are.
+  // In at least 2 pairs, of which none is lost, the best alone kept the SLO in all, or the one-sided 95 %
+  // interval of the ratio lies below 1: of equal configurations 5 % are. Where both miss the SLO in a pair
+  // the machine, not the configuration, may be at fault.
   bool better() const;
 };
 

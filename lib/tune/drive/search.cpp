@@ -386,7 +386,10 @@ class Search {
       // What did not prove better is not kept, however lucky its windows were in the search.
       if (here && !confirmation_.better() && best == point) {
         std::string ratio = "their windows say too little; --confirm asks for more";
-        if (confirmation_.log_ratios.size() >= 2 && policy.gain_lo)
+        if (confirmation_.lost > 0)
+          ratio = fmt::format("it failed, or missed the objective that the start kept, in {} of {} pairs",
+                              confirmation_.lost, confirmation_.pairs);
+        else if (confirmation_.log_ratios.size() >= 2 && policy.gain_lo)
           ratio = fmt::format("cost less by {:.1f} %, from {:.1f} to {:.1f} at 95 %",
                               100 * *policy.gain_over_start, 100 * *policy.gain_lo, 100 * *policy.gain_hi);
         notice_(
