@@ -4,7 +4,7 @@ One JSON record a line. Weights of every tensor of at least 4,096 elements, in r
 all alike): ggml's own code by its library, bitsandbytes and torchao by theirs, each without calibration. Rates are of normal
 fp32 values, 16 Mi of them, the best of several, one thread, beside a memcpy of the same bytes.
 
-usage: quant_rivals.py MLQ_QUANT LIBGGML_BASE     with PyTorch, bitsandbytes, onnx; torchao if it is there
+usage: quant_rivals.py MLQ_QUANT LIBGGML_BASE [errors|rates]     with PyTorch, bitsandbytes, onnx; torchao if it is there
 """
 import ctypes
 import importlib.metadata
@@ -20,7 +20,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 warnings.filterwarnings("ignore")
-mlq, ggml_path = sys.argv[1:]
+mlq, ggml_path, *parts = sys.argv[1:]
 torch.set_num_threads(1)
 TYPES = {"Q8_0": 8, "Q6_K": 14, "Q5_K": 13, "Q4_0": 2, "Q4_K": 12, "IQ4_XS": 23, "IQ4_NL": 20, "Q3_K": 11}
 ROW = 256
@@ -86,9 +86,11 @@ def nets():
     yield "all-MiniLM-L6-v2", load_file(str(minilm))
     for name, package, *files in (("PP-OCRv4 recogniser", "rapidocr-onnxruntime", "ch_PP-OCRv4_rec_infer.onnx"),
                                   ("PP-OCRv4 detector", "rapidocr-onnxruntime", "ch_PP-OCRv4_det_infer.onnx"),
-                                  ("Silero VAD", "silero-vad", "silero_vad_16k_op15.onnx", "silero_vad.onnx")):
+                                  ("Silero VAD", "silero-vad", "silero_vad.jit")):
         path = package_file(package, *files)
-        if path:
+        if path and path.endswith(".jit"):
+            yield name, {key: value.numpy() for key, value in torch.jit.load(path).state_dict().items()}
+        elif path:
             yield name, onnx_weights(path)
         else:
             print(f"quant_rivals: no {name}: {package} is not installed", file=sys.stderr)
@@ -216,6 +218,8 @@ def rates():
                 memcpy=record["baseline_bytes_per_s"] * 1e-9, ratio=record["ratio"])
 
 
-for net, weights in nets():
-    errors(net, rows_of(weights))
-rates()
+if parts in ([], ["errors"]):
+    for net, weights in nets():
+        errors(net, rows_of(weights))
+if parts in ([], ["rates"]):
+    rates()
