@@ -51,8 +51,8 @@ struct WindowReader::File {
   std::string name;
   int fd = -1;
   uint64_t size = 0;
-  tensorfile::Fd direct = {};
-  std::unique_ptr<MappedFile> mapped = {};
+  tensorfile::Fd direct;
+  std::unique_ptr<MappedFile> mapped;
   bool plain_mapped = false;  // dense tensors are taken from the mapping too
 
   uint64_t size_now() const {
@@ -66,7 +66,10 @@ WindowReader::WindowReader(const Step& step, Io io) : step_(step) {
     auto& files = files_.emplace_back();
     for (size_t i = 0; i < source.shards(); ++i) {
       const tensorfile::ByteFile& bytes = *source.files()[i].bytes;
-      auto file = std::make_unique<File>(File{bytes.name(), bytes.descriptor(), bytes.size()});
+      auto file = std::make_unique<File>();
+      file->name = bytes.name();
+      file->fd = bytes.descriptor();
+      file->size = bytes.size();
       const auto strided = [&](const tensorfile::TensorInfo& t) {
         return t.shard == i && !t.strides.empty();
       };
