@@ -15,6 +15,6 @@ int main(int argc, char** argv) {
       "Measures how alike the gradients of disjoint parts of a batch are, estimates the gradient noise scale "
       "with its interval, and decides on batch sizes: for a schedule, or live beside a training job. Records "
       "are described in mlq-records(5).";
-  program.root.commands = {};
+  program.root.commands = {tools::estimate_command(), tools::gen_command()};
   return cli::run_main(program, argc, argv);
 }
