@@ -27,6 +27,13 @@ uint64_t widest_micro(uint64_t share, uint64_t micro, uint64_t most) {
 
 }  // namespace
 
+Realised realised_by(const ControlOptions& options, uint64_t batch) {
+  const uint64_t share = std::max<uint64_t>(1, batch / *options.workers);
+  const uint64_t micro =
+      options.max_micro ? widest_micro(share, *options.micro, *options.max_micro) : *options.micro;
+  return {micro, std::max<uint64_t>(1, share / micro)};
+}
+
 Steering::Steering(ControlOptions options) : options_(std::move(options)), estimator_(options_.estimating) {
   validate(options_);
   own_granule_ = options_.micro || options_.multiple != 1;
@@ -138,10 +145,7 @@ Realised Steering::realise(uint64_t batch, uint64_t present) const {
     return batch == present ? now_.realised
                             : published_realisation(batch, present, *options_.workers, now_.realised.micro,
                                                     options_.max_micro);
-  const uint64_t share = std::max<uint64_t>(1, batch / *options_.workers);
-  const uint64_t micro =
-      options_.max_micro ? widest_micro(share, *options_.micro, *options_.max_micro) : *options_.micro;
-  return {micro, std::max<uint64_t>(1, share / micro)};
+  return realised_by(options_, batch);
 }
 
 double Steering::lr_scale(uint64_t batch) const {

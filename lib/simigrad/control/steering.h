@@ -13,6 +13,10 @@
 
 namespace mlq::simigrad {
 
+// How a batch, a multiple of options.micro x options.workers, is realised: the widest micro-batch that
+// --max-micro allows. Both are there.
+Realised realised_by(const ControlOptions& options, uint64_t batch);
+
 // Decides step by step; no clock and no random number, IEEE basic operations and square roots, so that the
 // same observations give the same bytes on every machine. After the controller the limits come in this order:
 // change limit (ratio and sqrt-noise), monotone, upper bound, lower bound, granularity, cool-down, dead band;
