@@ -1,0 +1,16 @@
+// The trainer's side of mlq-simigrad follow, as Python text for a user to paste.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace mlq::simigrad {
+
+// `torch` (one process) or `ddp`; a usage Error for another name. Needs PyTorch and the standard library. The
+// text measures gradients, sends a gram record a step, and gives back batch and learning-rate multiplier;
+// whatever happens to the advisor, training goes on with the batch it has.
+std::string hook_text(std::string_view variant);
+std::span<const std::string_view> hook_variants();
+
+}  // namespace mlq::simigrad
