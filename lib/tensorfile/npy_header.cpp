@@ -204,4 +204,16 @@ TensorInfo read_npy_header(const ByteFile& file, std::string name, bool u2_is_bf
   return tensor;
 }
 
+std::string npy_header(Dtype dtype, uint64_t elems) {
+  const auto type = std::ranges::find(kTypes, dtype, &Type::dtype);
+  std::string dict =
+      fmt::format("{{'descr': '<{}', 'fortran_order': False, 'shape': ({},), }}", type->descr, elems);
+  constexpr size_t kBefore = 10, kAlignment = 64;
+  const size_t size = (kBefore + dict.size() + 1 + kAlignment - 1) / kAlignment * kAlignment;
+  dict.append(size - kBefore - dict.size() - 1, ' ') += '\n';
+  std::string header(kNpyMagic);
+  header += {'\1', '\0', static_cast<char>(dict.size() & 0xff), static_cast<char>(dict.size() >> 8)};
+  return header + dict;
+}
+
 }  // namespace mlq::tensorfile

@@ -19,4 +19,7 @@ constexpr uint64_t kLargestNpyHeader = uint64_t{1} << 20;  // bytes
 // name for (`|V2`), and `<u2`, are BF16.
 TensorInfo read_npy_header(const ByteFile& file, std::string name, bool u2_is_bf16, bool fortran = false);
 
+// The header of version 1 for one dimension of f16, f32 or f64, padded to 64 bytes as numpy does.
+std::string npy_header(Dtype dtype, uint64_t elems);
+
 }  // namespace mlq::tensorfile
