@@ -216,7 +216,7 @@ TEST_F(TorchTest, ViewsBeyondTheirStorageAreRefused) {
   EXPECT_EQ(pickle_refusal(pickle_of("w", tensor(4, 0, {1000, 4}, {0, 1}))),
             "3: x.pt: tensor \"w\": shows elements more than once (expand); save its contiguous()");
   EXPECT_EQ(pickle_refusal(pickle_of("w", tensor(4, 0, {2}, {1, 1}))),
-            "3: x.pt: pickle: byte 161: a tensor's size and stride differ in length; the file is damaged");
+            "3: x.pt: pickle: byte 150: a tensor's size and stride differ in length; the file is damaged");
   EXPECT_NE(pickle_refusal(pickle_of("w", tensor(4, 0xffffffff, {2}, {1}))).find("a number is below 0"),
             std::string::npos);
 }
@@ -231,17 +231,13 @@ TEST_F(TorchTest, DeepAndEndlessPicklesAreRefused) {
                 .find("is deeper than 64 containers"),
             std::string::npos);
   // Thirty lists, each with the one before ten times: 10^30 items in a few hundred bytes.
-  std::string wide = "]q" + std::string(1, '\0') + "0";
-  wide = "]q" + std::string(1, '\0');
+  std::string wide = "(]q" + std::string(1, '\0');
   for (int i = 0; i < 30; ++i) {
     wide += "]q" + std::string(1, static_cast<char>(i + 1)) + "(";
     for (int k = 0; k < 10; ++k) wide += "h" + std::string(1, static_cast<char>(i));
     wide += "e";
   }
-  wide += tuple({});
-  EXPECT_TRUE(pickle_refusal(pickle(wide)).starts_with("3: x.pt: pickle: ")) << pickle_refusal(pickle(wide));
-  EXPECT_NE(pickle_refusal(pickle("(" + wide + "t")).find("more than 4000000 items"), std::string::npos)
-      << pickle_refusal(pickle("(" + wide + "t"));
+  EXPECT_NE(pickle_refusal(pickle(wide + "t")).find("more than 4000000 items"), std::string::npos);
 }
 
 TEST_F(TorchTest, ACutPickleIsRefused) {

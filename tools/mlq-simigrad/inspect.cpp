@@ -1,6 +1,7 @@
 // mlq-simigrad inspect: what is in dumps of gradients, by their headers.
 #include <memory>
 
+#include "lib/base/units.h"
 #include "lib/cli/provenance.h"
 #include "lib/cli/table.h"
 #include "lib/records/simigrad_schema.h"
@@ -124,8 +125,7 @@ ExitKind inspect(const InspectArguments& a, Context& context) {
   writer.end(end);
   if (context.wants_summary()) print(context, totals);
   if (!a.check || totals.missing == 0) return ExitKind::done;
-  context.note(fmt::format("{} missing; the missing records say which",
-                           format_count(totals.missing, totals.missing == 1 ? "group is" : "groups are")));
+  context.note(format_count(totals.missing, "group") + " missing; the missing records say which");
   return ExitKind::answer_no;
 }
 

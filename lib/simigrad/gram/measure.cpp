@@ -34,7 +34,7 @@ class Windows {
  public:
   Windows(const Step& step, uint64_t window_bytes) : step_(step), window_bytes_(window_bytes) {}
 
-  std::optional<Window> next() {
+  std::optional<ElementRange> next() {
     while (leaf_ < step_.leaves.size()) {
       const Leaf& leaf = step_.leaves[leaf_];
       if (first_ >= leaf.elems && !(leaf.elems == 0 && first_ == 0)) {
@@ -43,7 +43,7 @@ class Windows {
         continue;
       }
       const uint64_t blocks = std::max<uint64_t>(1, window_bytes_ / (kGramBlock * size_of(leaf.type)));
-      const Window window{leaf_, first_, std::min(blocks * kGramBlock, leaf.elems - first_)};
+      const ElementRange window{leaf_, first_, std::min(blocks * kGramBlock, leaf.elems - first_)};
       first_ += std::max<uint64_t>(window.elems, 1);
       return window;
     }
@@ -162,7 +162,7 @@ class Run {
 
   struct Turn {
     uint64_t number;
-    Window window;
+    ElementRange window;
   };
 
   // Waits where too many windows are done before their turn. Nothing at the end.
@@ -197,7 +197,7 @@ class Run {
     }
   }
 
-  Block made_of(const Window& window, WindowBuffer& buffer) {
+  Block made_of(const ElementRange& window, WindowBuffer& buffer) {
     const Leaf& leaf = step_.leaves[window.leaf];
     kernels::GramGroups groups;
     groups.type = leaf.type;

@@ -106,7 +106,7 @@ const WindowReader::File& WindowReader::file_of(const Leaf::Place& place) const 
   return *files_[place.source][step_.info(place).shard];
 }
 
-void WindowReader::read(const Window& window, WindowBuffer& buffer, std::span<const void*> data) const {
+void WindowReader::read(const ElementRange& window, WindowBuffer& buffer, std::span<const void*> data) const {
   const Leaf& leaf = step_.leaves[window.leaf];
   const uint64_t width = kernels::size_of(leaf.type);
   for (unsigned group = 0; group < leaf.places.size(); ++group) {
@@ -122,7 +122,7 @@ void WindowReader::read(const Window& window, WindowBuffer& buffer, std::span<co
   }
 }
 
-void WindowReader::check(const Window& window) const {
+void WindowReader::check(const ElementRange& window) const {
   const Leaf& leaf = step_.leaves[window.leaf];
   for (const Leaf::Place& place : leaf.places) {
     const File& file = file_of(place);
@@ -155,8 +155,8 @@ const void* WindowReader::read_plain(const File& file, uint64_t offset, uint64_t
   return buffer.data() + (offset - begin);
 }
 
-const void* WindowReader::gather(const File& file, const tensorfile::TensorInfo& info, const Window& window,
-                                 std::span<std::byte> buffer) const {
+const void* WindowReader::gather(const File& file, const tensorfile::TensorInfo& info,
+                                 const ElementRange& window, std::span<std::byte> buffer) const {
   const uint64_t width = bits_per_element(info.dtype) / 8;
   const size_t rank = info.shape.size();
   std::vector<uint64_t> index(rank);

@@ -18,7 +18,7 @@ namespace mlq::simigrad {
 enum class Io : uint8_t { automatic, mmap, read, direct };
 
 // Elements of one leaf, from `first` on; whole blocks but for the leaf's end.
-struct Window {
+struct ElementRange {
   size_t leaf = 0;
   uint64_t first = 0;
   uint64_t elems = 0;
@@ -50,10 +50,10 @@ class WindowReader {
 
   // Points `data` (one a group) at the window's elements: in `buffer`, until it is used again, or in a
   // mapping. Throws an environment Error, with the file, where one has become shorter or cannot be read.
-  void read(const Window& window, WindowBuffer& buffer, std::span<const void*> data) const;
+  void read(const ElementRange& window, WindowBuffer& buffer, std::span<const void*> data) const;
   // To be called when the elements of a window have been used: throws an environment Error if a file had
   // become shorter or failed by then, so that they were not the file's.
-  void check(const Window& window) const;
+  void check(const ElementRange& window) const;
   // Bytes that a window of so many bytes may take in a buffer.
   static uint64_t buffer_bytes(uint64_t window_bytes);
   // If any file is read past the cache.
@@ -63,7 +63,7 @@ class WindowReader {
   struct File;
   const File& file_of(const Leaf::Place& place) const;
   const void* read_plain(const File& file, uint64_t offset, uint64_t size, std::span<std::byte> buffer) const;
-  const void* gather(const File& file, const tensorfile::TensorInfo& info, const Window& window,
+  const void* gather(const File& file, const tensorfile::TensorInfo& info, const ElementRange& window,
                      std::span<std::byte> buffer) const;
 
   const Step& step_;
