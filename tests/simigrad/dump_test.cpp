@@ -217,7 +217,7 @@ TEST_F(DumpTest, TensorsAreChosenByName) {
             "3: step 0: no tensor is left to measure, of 0 tensors in a.safetensors; look at --tensors and "
             "--exclude");
   EXPECT_EQ(error_of([] { Names("exclude", {"("}); }).substr(0, 50),
-            "2: --exclude: \"(\" is no regular expression: Misma");
+            "2: --exclude: \"(\" is no regular expression: Mismat");
 }
 
 TEST_F(DumpTest, ATensorInTwoShardsIsRefusedUnlessItsMeaningIsSaid) {

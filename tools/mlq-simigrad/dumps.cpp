@@ -119,8 +119,8 @@ void add_measuring(cli::Command& command, MeasuringArguments& a) {
       "Reading",
       {cli::choice_option(
            "io", "HOW",
-           "Read files mapped, by read(), or past the page cache; auto maps them unless they "
-           "are large and not in the cache.",
+           "Read files by read(), mapped, or past the page cache; auto is read, but direct for "
+           "large files that are not in the cache.",
            a.io, {{"auto", Io::automatic}, {"mmap", Io::mmap}, {"read", Io::read}, {"direct", Io::direct}}),
        cli::value_option("memory", "SIZE", "Memory for what is under way.", a.memory_bytes,
                          cli::above_zero(parse_size))

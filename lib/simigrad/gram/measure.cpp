@@ -17,9 +17,8 @@ using kernels::gram_sums;
 using kernels::kGramBlock;
 using kernels::NonFinite;
 
-constexpr uint64_t kWindowBytes = uint64_t{4} << 20;  // of a group; a request that disks like
-constexpr unsigned kDirectThreads = 2;                // at least, so that one reads while another computes
-constexpr uint64_t kAhead = 4;                        // windows a thread that may be done before their turn
+constexpr unsigned kDirectThreads = 2;  // at least, so that one reads while another computes
+constexpr uint64_t kAhead = 4;          // windows a thread that may be done before their turn
 
 // What one window makes.
 struct Block {
@@ -134,7 +133,7 @@ class Run {
     if (for_one(least) > options.memory_bytes)
       throw usage_error("--memory: {} groups need {} bytes at least", step.groups(), for_one(least));
     threads_ = static_cast<unsigned>(std::min<uint64_t>(threads_, options.memory_bytes / for_one(least)));
-    window_bytes_ = kWindowBytes;
+    window_bytes_ = reader_.request_bytes();
     while (window_bytes_ > least && threads_ * for_one(window_bytes_) > options.memory_bytes)
       window_bytes_ /= 2;
     window_bytes_ = std::max(window_bytes_, least);

@@ -16,10 +16,12 @@
 namespace mlq::simigrad {
 namespace {
 
-constexpr uint64_t kPage = 4096;                    // what O_DIRECT wants offsets, sizes and memory to be
-constexpr uint64_t kLargeFile = uint64_t{1} << 30;  // bytes; worth reading past the cache
-constexpr double kWarm = 0.5;                       // share in memory of a file that is mapped all the same
-constexpr uint64_t kAhead = uint64_t{4} << 20;      // bytes that are asked for in advance
+constexpr uint64_t kPage = 4096;                       // what O_DIRECT wants offsets, sizes and memory to be
+constexpr uint64_t kLargeFile = uint64_t{1} << 30;     // bytes; worth reading past the cache
+constexpr double kWarm = 0.5;                          // share in memory of a file that is read through it
+constexpr uint64_t kAhead = uint64_t{4} << 20;         // bytes of a mapping that are asked for in advance
+constexpr uint64_t kLargeRequest = uint64_t{4} << 20;  // what disks like
+constexpr uint64_t kSmallRequest = uint64_t{1} << 18;  // what stays in the cache of a core
 
 uint64_t rounded_up(uint64_t size) { return (size + kPage - 1) / kPage * kPage; }
 
@@ -74,11 +76,11 @@ WindowReader::WindowReader(const Step& step, Io io) : step_(step) {
         return t.shard == i && !t.strides.empty();
       };
       const bool gathers = std::ranges::any_of(source.tensors(), strided);
-      if (io == Io::automatic || io == Io::mmap || gathers)
+      if (io == Io::mmap || gathers)
         file->mapped = std::make_unique<MappedFile>(file->fd, file->size, file->name);
-      file->plain_mapped = io == Io::mmap || io == Io::automatic;
-      const bool cold =
-          io == Io::automatic && file->size >= kLargeFile && file->mapped->cached_share() < kWarm;
+      file->plain_mapped = io == Io::mmap;
+      const bool cold = io == Io::automatic && file->size >= kLargeFile &&
+                        MappedFile(file->fd, file->size, file->name).cached_share() < kWarm;
       if (io == Io::direct || cold) {
         file->direct = open_direct(file->fd);
         if (!file->direct && io == Io::direct)
@@ -98,6 +100,13 @@ bool WindowReader::direct() const {
     for (const auto& file : files)
       if (file->direct) return true;
   return false;
+}
+
+uint64_t WindowReader::request_bytes() const {
+  for (const auto& files : files_)
+    for (const auto& file : files)
+      if (file->direct || file->plain_mapped) return kLargeRequest;
+  return kSmallRequest;
 }
 
 uint64_t WindowReader::buffer_bytes(uint64_t window_bytes) { return rounded_up(window_bytes) + kPage; }

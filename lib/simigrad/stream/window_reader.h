@@ -13,8 +13,10 @@
 
 namespace mlq::simigrad {
 
-// How files are read: through the page cache by mapping them or by read(), or past it (O_DIRECT). `automatic`
-// maps files, but reads those past the cache that are large and not in it, to leave it to the trainer.
+// How files are read: through the page cache by read() or by mapping them, or past it (O_DIRECT). `automatic`
+// is read(), but past the cache for files that are large and not in it, to leave it to the trainer. Pieces
+// that fit the processor's cache make read() faster than a mapping, whose pages must be put in place one by
+// one (docs/bench).
 enum class Io : uint8_t { automatic, mmap, read, direct };
 
 // Elements of one leaf, from `first` on; whole blocks but for the leaf's end.
@@ -58,6 +60,8 @@ class WindowReader {
   static uint64_t buffer_bytes(uint64_t window_bytes);
   // If any file is read past the cache.
   bool direct() const;
+  // Bytes of a group that are best read at a time.
+  uint64_t request_bytes() const;
 
  private:
   struct File;
