@@ -49,6 +49,7 @@ ExitKind follow(FollowArguments& a, Context& context) {
   if (a.keep_open && (a.in == "-" || a.out.empty() || a.out == "-"))
     throw usage_error("--keep-open: needs --in and --out; standard input ends once");
   if (a.state_sync && a.state.empty()) throw usage_error("--state-sync: needs --state");
+  context.keep_output();
   simigrad::Advisor advisor(a.deciding.options, a.batch);
   std::optional<simigrad::StateFile> state;
   if (!a.state.empty())
