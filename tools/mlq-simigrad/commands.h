@@ -52,6 +52,9 @@ records::Run run_record(const cli::Context& context, const records::Reader* read
 // Ends the stream, then complains of a cut input.
 ExitKind end_stream(records::Writer& writer, const records::Reader& reader);
 
+// A signal ended the reading before there was anything to say: a stream that says so.
+ExitKind end_interrupted(cli::Context& context);
+
 // A comma-separated list.
 std::vector<std::string> parse_list(std::string_view text);
 

@@ -189,6 +189,15 @@ ExitKind end_stream(records::Writer& writer, const records::Reader& reader) {
   return ExitKind::done;
 }
 
+ExitKind end_interrupted(cli::Context& context) {
+  records::Writer writer = cli::open_writer(context);
+  writer.run(run_record(context, nullptr));
+  records::End end;
+  end.interrupted = true;
+  writer.end(end);
+  return ExitKind::done;
+}
+
 std::vector<std::string> parse_list(std::string_view text) {
   std::vector<std::string> words;
   for (size_t at = 0; at <= text.size();) {

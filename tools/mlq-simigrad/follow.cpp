@@ -15,7 +15,7 @@ using cli::Shared;
 struct FollowArguments {
   DecidingArguments deciding;
   std::string in = "-";
-  std::string out = "-";
+  std::string out;  // --out; empty: -o
   std::optional<uint64_t> batch;
   std::string state;
   bool state_sync = false;
@@ -27,7 +27,7 @@ simigrad::Served serve_one(const FollowArguments& a, simigrad::Advisor& advisor,
                            Context& context) {
   // The trainer opens its ends in the same order; a FIFO waits for the other side.
   Input input = Input::open(a.in, &context.stop());
-  context.shared().output = a.out;
+  if (!a.out.empty()) context.shared().output = a.out;
   records::Writer writer = cli::open_writer(context);
   writer.run(run_record(context, nullptr));
   writer.flush();
@@ -46,9 +46,10 @@ simigrad::Served serve_one(const FollowArguments& a, simigrad::Advisor& advisor,
 ExitKind follow(FollowArguments& a, Context& context) {
   a.deciding.options.batch = a.batch.value_or(0);
   a.deciding.finish();
-  if (a.keep_open && (a.in == "-" || a.out == "-"))
+  if (a.keep_open && (a.in == "-" || a.out.empty() || a.out == "-"))
     throw usage_error("--keep-open: needs --in and --out; standard input ends once");
   if (a.state_sync && a.state.empty()) throw usage_error("--state-sync: needs --state");
+  context.keep_output();
   simigrad::Advisor advisor(a.deciding.options, a.batch);
   std::optional<simigrad::StateFile> state;
   if (!a.state.empty())
@@ -62,6 +63,10 @@ ExitKind follow(FollowArguments& a, Context& context) {
     } catch (const ClosedPipe&) {
       // A trainer that dies without reading its last reply is no end for those who wait for the next.
       if (!a.keep_open) throw;
+    } catch (const Error&) {
+      // A signal that came while a FIFO waited for its other side.
+      if (!context.stop()) throw;
+      served.interrupted = true;
     }
     refused |= served.refused;
     more = a.keep_open && !served.ended && !served.interrupted && !context.stop();
@@ -90,7 +95,7 @@ cli::Command follow_command(const std::string& name) {
       "bytes again.\n\n"
       "With --state the run can be killed at any time and goes on where it was. hook prints the side of the "
       "trainer.";
-  command.shared = {Shared::no_provenance};
+  command.shared = {Shared::output, Shared::no_provenance};
   add_deciding(command, a.deciding, true);
   command.add(
       "Live",

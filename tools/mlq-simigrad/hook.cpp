@@ -1,5 +1,6 @@
 // mlq-simigrad hook: the trainer's side, to paste.
 #include "lib/base/io.h"
+#include "lib/base/units.h"
 #include "lib/simigrad/hooks/hooks.h"
 #include "tools/mlq-simigrad/commands.h"
 
@@ -11,11 +12,12 @@ using cli::Shared;
 
 struct HookArguments {
   std::string variant;
+  uint64_t dump_every = 0;
 };
 
 ExitKind hook(const HookArguments& a, Context& context) {
   Output output = Output::open(context.shared().output);
-  output.write(simigrad::hook_text(a.variant));
+  output.write(simigrad::hook_text(a.variant, a.dump_every));
   output.close();
   return ExitKind::done;
 }
@@ -39,6 +41,10 @@ cli::Command hook_command() {
       cli::text_positional("VARIANT", cli::Positional::Arity::required, "Which trainer.", a.variant);
   variant.choices = {{"torch", "one process"}, {"ddp", "DistributedDataParallel"}};
   command.positionals = {std::move(variant)};
+  command.add("Hook",
+              {cli::value_option("dump", "EVERY",
+                                 "Also write each group's gradients as safetensors, every so many steps.",
+                                 a.dump_every, cli::above_zero(parse_count))});
   command.examples = {
       {"mlq-simigrad hook torch >mlq_simigrad_hook.py", "for one process"},
       {"mlq-simigrad hook ddp -o mlq_simigrad_hook.py", "for DistributedDataParallel"},

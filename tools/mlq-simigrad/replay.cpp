@@ -92,14 +92,13 @@ ExitKind replay(ReplayArguments& a, Context& context) {
     throw usage_error("--budget: wall needs --step-time");
   const auto all = policies(a);
   a.simulation.seed = context.shared().seed;
-  records::Writer writer = cli::open_writer(context);
   std::string inputs, truncation;
   std::vector<std::vector<records::Pareto>> files;
   for (const std::string& file : a.in) {
     records::Reader reader(file, reading(context));
     simigrad::RecordSource source(reader);
     const auto run = simigrad::read_run(source);
-    if (reader.interrupted()) return ExitKind::done;
+    if (reader.interrupted()) return end_interrupted(context);
     const auto recording = simigrad::make_recording(run, a.deciding.options.estimating, reader.name());
     auto& points = files.emplace_back();
     for (const auto& policy : all)
@@ -110,6 +109,7 @@ ExitKind replay(ReplayArguments& a, Context& context) {
   }
   records::Run run = run_record(context, nullptr);
   run.seed = context.shared().seed;
+  records::Writer writer = cli::open_writer(context);
   if (!inputs.empty()) run.inputs = records::RawJson{"[" + inputs + "]"};
   writer.run(run);
   bool met = false;

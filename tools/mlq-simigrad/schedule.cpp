@@ -127,7 +127,7 @@ ExitKind schedule(ScheduleArguments& a, Context& context) {
   records::Reader reader(a.in, reading(context));
   simigrad::RecordSource source(reader);
   const auto run = simigrad::read_run(source);
-  if (reader.interrupted()) return ExitKind::done;
+  if (reader.interrupted()) return end_interrupted(context);
   const simigrad::Recording recording =
       simigrad::make_recording(run, a.deciding.options.estimating, reader.name());
   std::optional<records::Writer> writer;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace mlq::simigrad {
 namespace {
@@ -57,14 +58,18 @@ std::optional<uint64_t> nearest_batch(double wanted, uint64_t present, uint64_t 
     case Ladder::Kind::integer_factor: {
       // Of the multiples only those around the number can be nearest, and the first and last that are
       // permitted.
-      const double factor = std::floor(wanted / static_cast<double>(present));
-      const uint64_t most = high / present;
-      const uint64_t least = (low + present - 1) / present;
-      const uint64_t at = factor >= static_cast<double>(most) ? most
-                          : factor < 1                        ? 1
-                                                              : static_cast<uint64_t>(factor);
-      for (const uint64_t f : {std::max<uint64_t>(least, 1), at, at + 1, most})
-        if (f >= 1 && f <= most) offer(present * f);
+      const uint64_t times = granule / std::gcd(present, granule);
+      const uint64_t unit = times <= high / present ? present * times : 0;
+      if (unit > 0) {
+        const double factor = std::floor(wanted / static_cast<double>(unit));
+        const uint64_t most = high / unit;
+        const uint64_t least = std::max<uint64_t>((low + unit - 1) / unit, 1);
+        const uint64_t at = factor >= static_cast<double>(most) ? most
+                            : factor < 1                        ? 1
+                                                                : static_cast<uint64_t>(factor);
+        for (const uint64_t f : {least, at, at + 1, most})
+          if (f <= most) offer(unit * f);
+      }
       for (uint64_t f = 1; f <= present / f; ++f) {
         if (present % f != 0) continue;
         offer(f);

@@ -9,8 +9,11 @@ namespace {
 
 constexpr std::string_view kHead =
     R"py(# mlq-simigrad hook @VARIANT@: paste beside the training loop, or import. Needs torch and the mlq-simigrad program.
-import json, math, os, select, subprocess, time, warnings
+import ctypes, json, math, os, select, subprocess, time, warnings
 import torch
+
+DUMP_EVERY = @DUMP@  # steps between dumps of gradients for mlq-simigrad estimate; 0: none
+DUMP_FOLDER = "grads"
 
 
 class MlqAdvisor:
@@ -59,8 +62,32 @@ class MlqAdvisor:
             return None
 
 
-def finite(x):
+def number(x):
+    """A float that JSON has, or None."""
+    x = None if x is None else float(x)
     return x if x is None or math.isfinite(x) else None
+
+
+def dump(tensors, step, incarnation, group, groups, samples):
+    """One group's gradients as safetensors, under a name that appears when the file is whole."""
+    kinds = {torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16", torch.float64: "F64"}
+    facts = {"step": step, "incarnation": incarnation, "group": group, "groups": groups, "samples": samples}
+    header, parts, at = {"__metadata__": {"mlq." + key: str(value) for key, value in facts.items()}}, [], 0
+    for name, tensor in tensors.items():
+        tensor = tensor.detach().cpu().contiguous()
+        size = tensor.numel() * tensor.element_size()
+        header[name] = {"dtype": kinds[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [at, at + size]}
+        parts.append(tensor)
+        at += size
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    folder = f"{DUMP_FOLDER}/step{step}"
+    os.makedirs(folder, exist_ok=True)
+    with open(f"{folder}/.group{group}.part", "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for tensor in parts:
+            file.write(ctypes.string_at(tensor.data_ptr(), tensor.numel() * tensor.element_size()))
+    os.replace(f"{folder}/.group{group}.part", f"{folder}/group{group}.safetensors")
 
 )py";
 
@@ -74,7 +101,7 @@ class MlqSimigrad:
     """
 
     def __init__(self, model, advisor, batch, micro, step=0, incarnation=0):
-        self.params = [p for p in model.parameters() if p.requires_grad]
+        self.names, self.params = zip(*[(n, p) for n, p in model.named_parameters() if p.requires_grad])
         self.advisor, self.step, self.incarnation = advisor, step, incarnation
         self.batch, self.lr_scale, self.first = batch, 1.0, None
         hello = {"type": "hello", "protocol": 1, "world": 1, "micro_samples": micro, "batch_samples": batch,
@@ -97,26 +124,29 @@ class MlqSimigrad:
         scale, n, sums = self.lr_scale, samples or self.batch, [0.0, 0.0, 0.0]
         if self.first is not None:
             n1, n2 = self.half, n - self.half
-            for p, first in zip(self.params, self.first):
+            halves = ({}, {}) if DUMP_EVERY and self.step % DUMP_EVERY == 0 else None
+            for name, p, first in zip(self.names, self.params, self.first):
                 if p.grad is None:
                     continue
                 # The gradient is the mean over all samples, what there was at mid() its first part.
                 g1 = torch.zeros_like(p.grad) if first is None else first
                 g2 = p.grad.detach() - g1
+                if halves:
+                    halves[0][name], halves[1][name] = g1 * (n / n1), g2 * (n / n2)
                 for a, b in zip(g1.flatten().split(1 << 20), g2.flatten().split(1 << 20)):
                     a, b = a.double() * (n / n1), b.double() * (n / n2)
                     sums[0] += torch.dot(a, a).item()
                     sums[1] += torch.dot(a, b).item()
                     sums[2] += torch.dot(b, b).item()
+            for group, tensors in enumerate(halves or ()):
+                dump(tensors, self.step, self.incarnation, group, 2, (n1, n2)[group])
             request = {"type": "gram", "step": self.step, "batch_samples": n, "groups": 2, "source": "hook",
                        "incarnation": self.incarnation}
             if n1 != n2:
                 request["group_samples"] = [n1, n2]
             good = all(math.isfinite(x) for x in sums)
             request.update({"gram": sums} if good else {"gram": None, "nonfinite": 1})
-            for key, value in (("loss", loss), ("lr", lr)):
-                if value is not None and finite(float(value)) is not None:
-                    request[key] = float(value)
+            request.update({"loss": number(loss), "lr": number(lr)})
             self.take(self.advisor.ask(request))
         self.first, self.step = None, self.step + 1
         return scale
@@ -139,6 +169,7 @@ class MlqSimigrad:
         self.world, self.advisor, self.step, self.incarnation = dist.get_world_size(), advisor, step, incarnation
         self.batch, self.lr_scale = batch, 1.0
         self.device = next(ddp_model.parameters()).device
+        self.names = {id(p): n for n, p in ddp_model.module.named_parameters()}
         self.clear()
         ddp_model.register_comm_hook(None, self.reduce)
         hello = {"type": "hello", "protocol": 1, "world": self.world, "micro_samples": micro, "batch_samples": batch,
@@ -147,12 +178,19 @@ class MlqSimigrad:
             hello["resume_step"] = step - 1
         self.share(hello)
 
+    def dumps(self):
+        return DUMP_EVERY and self.step % DUMP_EVERY == 0
+
     def clear(self):
+        self.saved = {}
         self.own = torch.zeros((), dtype=torch.float64, device=self.device)
         self.mean = torch.zeros((), dtype=torch.float64, device=self.device)
 
     def reduce(self, _, bucket):
         buffer = bucket.buffer()
+        if self.dumps():
+            for p, gradient in zip(bucket.parameters(), bucket.gradients()):
+                self.saved[self.names[id(p)]] = gradient.detach().clone()
         self.own += torch.linalg.vector_norm(buffer, dtype=torch.float64) ** 2
         reduced = dist.all_reduce(buffer.div_(self.world), async_op=True).get_future()
 
@@ -175,14 +213,14 @@ class MlqSimigrad:
     def end(self, loss=None, lr=None):
         """After the last backward(), before optimizer.step(); the multiplier of this step's learning rate."""
         scale = self.lr_scale
+        if self.dumps():
+            dump(self.saved, self.step, self.incarnation, dist.get_rank(), self.world, self.batch // self.world)
         dist.all_reduce(self.own)
         norm_sq_sum, mean_norm_sq = self.own.item(), self.mean.item()
         request = {"type": "gram", "step": self.step, "batch_samples": self.batch, "groups": self.world,
-                   "norm_sq_sum": finite(norm_sq_sum), "mean_norm_sq": finite(mean_norm_sq), "source": "hook",
+                   "norm_sq_sum": number(norm_sq_sum), "mean_norm_sq": number(mean_norm_sq), "source": "hook",
                    "incarnation": self.incarnation}
-        for key, value in (("loss", loss), ("lr", lr)):
-            if value is not None and finite(float(value)) is not None:
-                request[key] = float(value)
+        request.update({"loss": number(loss), "lr": number(lr)})
         self.share(request)
         self.clear()
         self.step += 1
@@ -195,11 +233,14 @@ constexpr std::array<std::string_view, 2> kVariants = {"torch", "ddp"};
 
 std::span<const std::string_view> hook_variants() { return kVariants; }
 
-std::string hook_text(std::string_view variant) {
+std::string hook_text(std::string_view variant, uint64_t dump_every) {
   if (variant != "torch" && variant != "ddp") throw usage_error("\"{}\" is none of torch, ddp", variant);
-  constexpr std::string_view kPlace = "@VARIANT@";
   std::string text(kHead);
-  text.replace(text.find(kPlace), kPlace.size(), variant);
+  const auto fill = [&text](std::string_view place, std::string_view value) {
+    text.replace(text.find(place), place.size(), value);
+  };
+  fill("@VARIANT@", variant);
+  fill("@DUMP@", fmt::format("{}", dump_every));
   text += variant == "torch" ? kTorch : kDdp;
   return text;
 }
