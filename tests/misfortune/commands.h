@@ -70,6 +70,9 @@ inline std::string grams() {
 )";
 }
 
+// Gradients of one group.
+inline std::string gradients() { return MLQ_SOURCE_DIR "/tests/data/torch/state_dict.pt"; }
+
 inline std::vector<Typical> typical_commands() {
   const std::string tool = "mlq-loadgen";
   const std::string replay = "mlq-replay";
@@ -163,6 +166,8 @@ inline std::vector<Typical> typical_commands() {
       {.name = "simigrad_hook", .argv = {"mlq-simigrad", "hook", "torch"}, .has_end = false},
       {.name = "quant_bench",
        .argv = {"mlq-quant", "bench", "kernel", "--formats", "int8", "--elems", "4k", "--time", "1us"}},
+      {.name = "simigrad_inspect", .argv = {"mlq-simigrad", "inspect", "--list", gradients()}},
+      {.name = "simigrad_measure", .argv = {"mlq-simigrad", "estimate", "--group-samples", "8", gradients()}},
   };
   return rows;
 }

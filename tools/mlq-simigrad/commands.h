@@ -14,6 +14,7 @@
 
 namespace mlq::tools {
 
+cli::Command inspect_command();
 cli::Command estimate_command();
 cli::Command schedule_command();
 cli::Command follow_command(const std::string& name);

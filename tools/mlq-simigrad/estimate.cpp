@@ -2,7 +2,9 @@
 #include "lib/cli/provenance.h"
 #include "lib/records/simigrad_schema.h"
 #include "lib/simigrad/estimate/estimator.h"
+#include "lib/simigrad/gram/dump_source.h"
 #include "tools/mlq-simigrad/commands.h"
+#include "tools/mlq-simigrad/dumps.h"
 
 namespace mlq::tools {
 namespace {
@@ -11,8 +13,11 @@ using cli::Context;
 using cli::Shared;
 
 struct EstimateArguments {
-  std::string in = "-";
+  std::vector<std::string> paths;
   EstimatingArguments estimating;
+  DumpArguments dumps;
+  MeasuringArguments measuring;
+  bool per_tensor = false;
   bool fail_on_nonfinite = false;
 };
 
@@ -49,8 +54,10 @@ void estimate_all(EstimateArguments& a, simigrad::GramSource& source, records::W
     if (const auto refusal = simigrad::observe(gram, a.estimating.options.observation, o))
       throw input_error("{}: {}", source.where(), refusal->message);
     if (a.fail_on_nonfinite && o.note == "nonfinite")
-      throw input_error("{}: step {} has a gradient that is not finite (--on-nonfinite fail)", source.where(),
-                        o.step);
+      throw input_error(
+          "{}: step {} has a gradient that is not finite ({}); without --on-nonfinite fail the step "
+          "is skipped",
+          source.where(), o.step, gram.note.value_or("its record has no place"));
     doubts.look_at(o, estimator.near_copies(o, signal), source.where());
     estimator.add(o);
     signal = estimator.signal();
@@ -59,14 +66,43 @@ void estimate_all(EstimateArguments& a, simigrad::GramSource& source, records::W
   }
 }
 
-ExitKind estimate(EstimateArguments& a, Context& context) {
-  a.estimating.finish();
-  records::Reader reader(a.in, reading(context));
+ExitKind estimate_records(EstimateArguments& a, const std::string& path, Context& context) {
+  records::Reader reader(path, reading(context));
   simigrad::RecordSource source(reader);
   records::Writer writer = cli::open_writer(context);
   writer.run(run_record(context, nullptr));
   estimate_all(a, source, writer, context);
   return end_stream(writer, reader);
+}
+
+ExitKind estimate_dumps(EstimateArguments& a, Context& context) {
+  const simigrad::DumpOptions options = a.dumps.options(context);
+  simigrad::DumpSet set = simigrad::find_dumps(a.paths, options);
+  records::Writer writer = cli::open_writer(context);
+  simigrad::DumpEvents events;
+  events.missing = [&](const records::MissingGroup& record) { writer.write(record); };
+  if (a.per_tensor) events.tensor = [&](const records::GramTensor& record) { writer.write(record); };
+  events.warn = [&](const std::string& message) { context.warn(message); };
+  simigrad::DumpSource source(std::move(set), options, a.measuring.options(context), std::move(events));
+  records::Run run = run_record(context, nullptr);
+  run.threads = context.threads();
+  run.device = "cpu";
+  writer.run(run);
+  estimate_all(a, source, writer, context);
+  records::End end;
+  if (source.stopped()) end.interrupted = true;
+  writer.end(end);
+  if (source.incomplete_steps() == 0) return ExitKind::done;
+  throw input_error("{}; the missing records say which",
+                    source.incomplete_steps() == 1 ? std::string("1 step lacks a group and was passed over")
+                                                   : fmt::format("{} steps lack a group and were passed over",
+                                                                 source.incomplete_steps()));
+}
+
+ExitKind estimate(EstimateArguments& a, Context& context) {
+  a.estimating.finish();
+  if (a.paths.empty()) return estimate_records(a, "-", context);
+  return are_records(a.paths) ? estimate_records(a, a.paths[0], context) : estimate_dumps(a, context);
 }
 
 }  // namespace
@@ -78,22 +114,40 @@ cli::Command estimate_command() {
   command.name = "estimate";
   command.summary = "Noise scale and similarity of gradients, with their intervals.";
   command.description =
-      "Reads gram records and writes each again, followed by an estimate record with what the steps so far "
-      "say: the "
+      "Reads dumps of gradients once and writes a gram record a step: the inner products of its groups, "
+      "summed in "
+      "fp64 in one fixed tree, with the same bits on any number of threads and however the files are read. "
+      "Or reads "
+      "gram records and writes each again. An estimate record follows each, with what the steps so far say: "
+      "the "
       "cosine of the step's two halves, the gradient noise scale B_simple with its interval (Fieller), and "
       "what "
       "follows from it.\n\n"
+      "Dumps say their step, group and samples in their metadata (mlq.step, mlq.group, mlq.groups, "
+      "mlq.samples), or "
+      "by --pattern and --group-samples. Files that are named and say nothing are the groups of one step. A "
+      "step "
+      "that lacks a group is passed over, with a missing record and exit status 3.\n\n"
       "It reports a measurement and promises nothing: the noise scale is an unreliable proxy of the critical "
       "batch "
       "size.";
-  command.shared = {Shared::output, Shared::strict, Shared::no_provenance, Shared::allow_truncated};
-  command.positionals = {cli::file_positional("FILE", cli::Positional::Arity::optional,
-                                              "gram records, or a journal of follow.", a.in)};
+  command.shared = {Shared::output, Shared::threads, Shared::strict, Shared::no_provenance,
+                    Shared::allow_truncated};
+  command.positionals = {cli::file_positional("PATH", cli::Positional::Arity::any_number,
+                                              "Dumps (safetensors, npy, torch.save, each also .zst) or "
+                                              "folders; or one stream of gram records (.jsonl), - for "
+                                              "standard input, which is the default.",
+                                              a.paths)};
   add_estimating(command, a.estimating);
+  add_dumps(command, a.dumps);
+  add_measuring(command, a.measuring);
   command.add("Input",
-              {cli::choice_option("on-nonfinite", "HOW", "What to do with a step that is not finite.",
+              {cli::choice_option("per", "WHAT", "Write a gram_tensor record for each tensor too.",
+                                  a.per_tensor, {{"all", false}, {"tensor", true}}),
+               cli::choice_option("on-nonfinite", "HOW", "What to do with a step that is not finite.",
                                   a.fail_on_nonfinite, {{"skip", false}, {"fail", true}})});
   command.examples = {
+      {"mlq-simigrad estimate grads > run.gram.jsonl", "all steps of a folder"},
       {"mlq-simigrad gen --gram-only --steps 50 | mlq-simigrad estimate | jq "
        "'select(.type==\"estimate\").b_simple_samples'",
        "the noise scale, step by step"},

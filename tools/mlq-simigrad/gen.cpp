@@ -1,10 +1,11 @@
 // mlq-simigrad gen: gradients whose noise scale is known.
 #include <cmath>
+#include <utility>
 
 #include "lib/base/units.h"
 #include "lib/cli/provenance.h"
 #include "lib/records/simigrad_schema.h"
-#include "lib/simigrad/synth/gram_law.h"
+#include "lib/simigrad/synth/gradient.h"
 #include "tools/mlq-simigrad/commands.h"
 
 namespace mlq::tools {
@@ -20,10 +21,12 @@ struct GenArguments {
   SignalShape signal = SignalShape::e1;
   std::optional<uint64_t> params;
   bool gram_only = false;
+  uint64_t tensors = 1;
+  tensorfile::Dtype dtype = tensorfile::Dtype::f32;
+  simigrad::DumpFormat format = simigrad::DumpFormat::safetensors;
 };
 
 void check(GenArguments& a) {
-  if (!a.gram_only) throw usage_error("--gram-only is missing: gradients themselves are not written yet");
   if (a.law.groups < 2 || a.law.groups > 32)
     throw usage_error("--groups: {} must be from 2 to 32", a.law.groups);
   const uint64_t params = a.params.value_or(a.law.d_eff);
@@ -34,12 +37,16 @@ void check(GenArguments& a) {
     a.law.alignment = std::sqrt(static_cast<double>(a.law.d_eff) / static_cast<double>(params));
 }
 
-ExitKind gen(GenArguments& a, Context& context) {
-  check(a);
+records::Writer open_stream(Context& context) {
   records::Writer writer = cli::open_writer(context);
   records::Run run = run_record(context, nullptr);
   run.seed = context.shared().seed;
   writer.run(run);
+  return writer;
+}
+
+ExitKind gen_grams(GenArguments& a, Context& context) {
+  records::Writer writer = open_stream(context);
   records::End end;
   for (uint64_t step = 0; step < a.law.steps; ++step) {
     if (context.stop()) {
@@ -54,6 +61,45 @@ ExitKind gen(GenArguments& a, Context& context) {
   return ExitKind::done;
 }
 
+// -o is the folder; the records say what is in it.
+ExitKind gen_dumps(GenArguments& a, Context& context) {
+  const std::string folder = std::exchange(context.shared().output, "-");
+  if (folder == "-") throw usage_error("-o: name a folder for the dumps, or give --gram-only");
+  simigrad::GradientLaw gradient{a.law, a.signal == SignalShape::uniform, a.params.value_or(a.law.d_eff),
+                                 a.tensors};
+  if (gradient.tensors > gradient.params)
+    throw usage_error("--tensors: {} tensors of {} elements together", gradient.tensors, gradient.params);
+  const uint64_t seed = context.shared().seed;
+  records::Writer writer = open_stream(context);
+  records::End end;
+  for (uint64_t at = 0; at < a.law.steps * a.law.groups; ++at) {
+    if (context.stop()) {
+      end.interrupted = true;
+      break;
+    }
+    const uint64_t step = at / a.law.groups, group = at % a.law.groups;
+    const simigrad::WrittenDump written =
+        simigrad::write_dump(gradient, seed, step, group, a.dtype, a.format, folder);
+    records::Dump record;
+    record.step = step;
+    record.path = written.path;
+    record.group = group;
+    record.samples = a.law.samples;
+    record.tensors = gradient.tensors;
+    record.params = gradient.params;
+    record.size_bytes = written.size_bytes;
+    record.dtype = dtype_name(a.dtype);
+    writer.write(record);
+  }
+  writer.end(end);
+  return ExitKind::done;
+}
+
+ExitKind gen(GenArguments& a, Context& context) {
+  check(a);
+  return a.gram_only ? gen_grams(a, context) : gen_dumps(a, context);
+}
+
 }  // namespace
 
 cli::Command gen_command() {
@@ -63,13 +109,15 @@ cli::Command gen_command() {
   command.name = "gen";
   command.summary = "Gradients with a known noise scale, for trials and tests.";
   command.description =
-      "Gaussian gradients around a gradient of norm 1: with --gram-only their gram records, drawn by their "
-      "exact joint "
-      "law without the gradients themselves.";
+      "Writes Gaussian gradients around a gradient of norm 1 into files -o FOLDER/step{step}/group{group}, "
+      "with a dump "
+      "record for each: the same bytes on every machine, whatever their size. With --gram-only it writes "
+      "gram records "
+      "instead, drawn by their exact joint law without the gradients themselves.";
   command.shared = {Shared::output, Shared::seed, Shared::no_provenance};
   command.add(
       "Gradients",
-      {cli::flag("gram-only", "Write gram records.", a.gram_only),
+      {cli::flag("gram-only", "Write gram records in place of files.", a.gram_only),
        cli::value_option("steps", "N", "Steps.", a.law.steps, cli::above_zero(parse_count))
            .shown_default("100"),
        cli::value_option("groups", "K", "Groups a step, 2 to 32.", a.law.groups, cli::above_zero(parse_count))
@@ -90,7 +138,19 @@ cli::Command gen_command() {
        cli::choice_option("signal", "SHAPE",
                           "The true gradient: along the first coordinate, or alike in all.", a.signal,
                           {{"e1", SignalShape::e1}, {"uniform", SignalShape::uniform}})});
+  using tensorfile::Dtype;
+  command.add("Files",
+              {cli::value_option("tensors", "T", "Tensors that a gradient is cut into.", a.tensors,
+                                 cli::above_zero(parse_count))
+                   .shown_default("1"),
+               cli::choice_option(
+                   "dtype", "TYPE", "Element type.", a.dtype,
+                   {{"f32", Dtype::f32}, {"bf16", Dtype::bf16}, {"f16", Dtype::f16}, {"f64", Dtype::f64}}),
+               cli::choice_option("format", "FORMAT", "Kind of file; an npy file has one tensor.", a.format,
+                                  {{"safetensors", simigrad::DumpFormat::safetensors},
+                                   {"npy", simigrad::DumpFormat::npy}})});
   command.examples = {
+      {"mlq-simigrad gen --params 100k --steps 3 -o grads", "six files of gradients"},
       {"mlq-simigrad gen --gram-only --b-simple 8192 --steps 400 | mlq-simigrad estimate",
        "is it found again?"},
       {"mlq-simigrad gen --gram-only --growth 25 --groups 8 | mlq-simigrad schedule --target 0.8",

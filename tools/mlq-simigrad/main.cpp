@@ -15,10 +15,10 @@ int main(int argc, char** argv) {
       "Measures how alike the gradients of disjoint parts of a batch are, estimates the gradient noise scale "
       "with its interval, and decides on batch sizes: for a schedule, or live beside a training job. Records "
       "are described in mlq-records(5).";
-  program.root.commands = {
-      tools::estimate_command(),      tools::schedule_command(), tools::follow_command("follow"),
-      tools::follow_command("watch"), tools::replay_command(),   tools::gen_command(),
-      tools::hook_command()};
+  program.root.commands = {tools::inspect_command(),       tools::estimate_command(),
+                           tools::schedule_command(),      tools::follow_command("follow"),
+                           tools::follow_command("watch"), tools::replay_command(),
+                           tools::gen_command(),           tools::hook_command()};
   program.root.examples = {
       {"mlq-simigrad gen --gram-only --b-simple 8192 --steps 400 | mlq-simigrad estimate",
        "is a known noise scale found again?"},

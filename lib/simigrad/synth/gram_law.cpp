@@ -41,13 +41,16 @@ double dot(const std::vector<double>& a, const std::vector<double>& b) {
 
 }  // namespace
 
+double b_simple_at(const GramLaw& law, uint64_t step) {
+  const double share = law.steps > 1 ? static_cast<double>(step) / static_cast<double>(law.steps - 1) : 0;
+  return law.b_simple * fmath::pow(law.growth, share);
+}
+
 records::Gram draw_gram(const GramLaw& law, uint64_t step, uint64_t seed) {
   const RandomStream random(seed, Purpose::gradient_noise);
   const size_t k = law.groups;
   const double n = static_cast<double>(law.samples);
-  const double share = law.steps > 1 ? static_cast<double>(step) / static_cast<double>(law.steps - 1) : 0;
-  const double b_simple = law.b_simple * fmath::pow(law.growth, share);
-  const double variance = b_simple / (static_cast<double>(law.d_eff) * n);
+  const double variance = b_simple_at(law, step) / (static_cast<double>(law.d_eff) * n);
   const double sigma = std::sqrt(variance);
   std::vector<double> z;
   for (size_t i = 0; i < k; ++i) z.push_back(normal(random, step, i, 0, along));

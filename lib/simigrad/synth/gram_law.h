@@ -25,6 +25,8 @@ struct GramLaw {
   uint64_t steps = 100;
 };
 
+// The noise scale at a step below law.steps, in samples.
+double b_simple_at(const GramLaw& law, uint64_t step);
 // The record of a step below law.steps. The same bytes on every machine; a pure function, thread-safe.
 records::Gram draw_gram(const GramLaw& law, uint64_t step, uint64_t seed);
 
