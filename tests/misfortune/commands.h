@@ -60,9 +60,6 @@ inline std::string weights() {
   return file;
 }
 
-// Gradients of one group.
-inline std::string gradients() { return MLQ_SOURCE_DIR "/tests/data/torch/state_dict.pt"; }
-
 // Three steps of two groups.
 inline std::string grams() {
   return R"({"type":"run","tool":"by hand","version":"1","schema":1,"argv":[]}
@@ -72,6 +69,9 @@ inline std::string grams() {
 {"type":"end","count":3}
 )";
 }
+
+// Gradients of one group.
+inline std::string gradients() { return MLQ_SOURCE_DIR "/tests/data/torch/state_dict.pt"; }
 
 inline std::vector<Typical> typical_commands() {
   const std::string tool = "mlq-loadgen";
