@@ -5,6 +5,7 @@
 #include "kernels/cast.h"
 #include "kernels/ec.h"
 #include "kernels/float8.h"
+#include "kernels/gram_block.h"
 #include "kernels/lut4.h"
 #include "kernels/mx.h"
 #include "kernels/nvfp4.h"
@@ -69,6 +70,7 @@ void nvfp4_decode_cuda(const Nvfp4Spec&, const BlockLayout&, const uint8_t*, con
                        uint64_t*, Stream) {
   std::abort();
 }
+void gram_blocks_cuda(const GramGroups&, uint64_t, double*, NonFinite*, Stream) { std::abort(); }
 void value_sums_cuda(uint64_t, Float, const void*, ValueSums*, Stream) { std::abort(); }
 void error_sums_cuda(uint64_t, Float, const void*, Float, const void*, ErrorSums*, Stream) { std::abort(); }
 void xxh3_leaves_cuda(const void*, uint64_t, uint8_t*, Stream) { std::abort(); }

@@ -34,6 +34,7 @@ enum class Purpose : uint64_t {
   policy = 17,         // a tuner's own choice
   surface_noise = 18,  // of a recorded or simulated surface
   reservoir = 19,
+  gradient_noise = 20,
 };
 
 // The finaliser of splitmix64 (Steele, Lea, Flood, OOPSLA'14): a bijection on 64 bits.

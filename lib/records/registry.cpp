@@ -8,6 +8,7 @@
 #include "lib/records/model.h"
 #include "lib/records/quant_schema.h"
 #include "lib/records/serve_schema.h"
+#include "lib/records/simigrad_schema.h"
 #include "lib/records/stream.h"
 #include "lib/records/suite.h"
 #include "lib/records/trace.h"
@@ -84,6 +85,20 @@ const std::vector<TypeInfo>& registry() {
       describe<Certificate>(),
       describe<QuantSummary>(),
       describe<QuantBench>(),
+      describe<Gram>(),
+      describe<GramTensor>(),
+      describe<Estimate>(),
+      describe<BatchSize>(),
+      describe<ScheduleSegment>(),
+      describe<BatchSchedule>(),
+      describe<Emission>(),
+      describe<Pareto>(),
+      describe<Dump>(),
+      describe<DumpTensor>(),
+      describe<MissingGroup>(),
+      describe<Hello>(),
+      describe<AdviceFault>(),
+      describe<AdviceJournal>(),
   };
   return types;
 }

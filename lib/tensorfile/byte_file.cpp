@@ -39,6 +39,7 @@ class DiskFile final : public ByteFile {
     if (size > 0)  // 0 would be the whole file
       ::posix_fadvise(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(size), POSIX_FADV_WILLNEED);
   }
+  int descriptor() const override { return fd_.get(); }
   void check_unchanged() const override {
     const struct stat now = status_of(fd_.get(), name_);
     if (now.st_size != opened_.st_size || !same(now.st_mtim, opened_.st_mtim))

@@ -23,6 +23,8 @@ class ByteFile {
   virtual void read(uint64_t offset, std::span<std::byte> out) const = 0;
   // Says that these bytes are wanted soon. Never fails.
   virtual void will_need(uint64_t /*offset*/, uint64_t /*size*/) const {}
+  // Of the file, owned by it, for whoever maps it; -1 where there is none.
+  virtual int descriptor() const { return -1; }
   // Throws an input Error if size or time of modification are not what they were when it was opened.
   virtual void check_unchanged() const {}
   // Differs once the file has another content, as far as size and time of modification tell; empty if

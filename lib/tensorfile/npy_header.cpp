@@ -181,12 +181,13 @@ Place find_dict(const ByteFile& file) {
 
 }  // namespace
 
-TensorInfo read_npy_header(const ByteFile& file, std::string name, bool u2_is_bf16) {
+TensorInfo read_npy_header(const ByteFile& file, std::string name, bool u2_is_bf16, bool fortran) {
   const Place place = find_dict(file);
   std::string text(place.length, '\0');
   file.read(place.offset, std::as_writable_bytes(std::span(text)));
   Dict dict = DictReader(file.name(), text).read();
-  if (*dict.fortran_order && dict.shape->size() > 1)
+  const bool strided = *dict.fortran_order && dict.shape->size() > 1;
+  if (strided && !fortran)
     throw input_error("{}: is in Fortran order; save numpy.ascontiguousarray of it", file.name());
   const Dtype dtype = dtype_of(file.name(), *dict.descr, u2_is_bf16);
   TensorInfo tensor = make_tensor(file.name(), std::move(name), dtype, std::move(*dict.shape));
@@ -195,7 +196,24 @@ TensorInfo read_npy_header(const ByteFile& file, std::string name, bool u2_is_bf
   if (data != tensor.size_bytes)
     throw input_error("{}: its shape and type need {} bytes, but {} follow the header; the file is damaged",
                       file.name(), tensor.size_bytes, data);
+  if (strided) {
+    tensor.strides.assign(tensor.shape.size(), 1);
+    for (size_t i = 1; i < tensor.shape.size(); ++i)
+      tensor.strides[i] = tensor.strides[i - 1] * tensor.shape[i - 1];
+  }
   return tensor;
+}
+
+std::string npy_header(Dtype dtype, uint64_t elems) {
+  const auto type = std::ranges::find(kTypes, dtype, &Type::dtype);
+  std::string dict =
+      fmt::format("{{'descr': '<{}', 'fortran_order': False, 'shape': ({},), }}", type->descr, elems);
+  constexpr size_t kBefore = 10, kAlignment = 64;
+  const size_t size = (kBefore + dict.size() + 1 + kAlignment - 1) / kAlignment * kAlignment;
+  dict.append(size - kBefore - dict.size() - 1, ' ') += '\n';
+  std::string header(kNpyMagic);
+  header += {'\1', '\0', static_cast<char>(dict.size() & 0xff), static_cast<char>(dict.size() >> 8)};
+  return header + dict;
 }
 
 }  // namespace mlq::tensorfile

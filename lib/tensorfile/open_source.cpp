@@ -3,10 +3,13 @@
 #include <filesystem>
 
 #include "lib/base/error.h"
+#include "lib/base/units.h"
 #include "lib/tensorfile/npy_header.h"
 #include "lib/tensorfile/safetensors_header.h"
 #include "lib/tensorfile/shard_index.h"
 #include "lib/tensorfile/source.h"
+#include "lib/tensorfile/torch_file.h"
+#include "lib/tensorfile/zip_directory.h"
 
 namespace mlq::tensorfile {
 namespace {
@@ -15,7 +18,6 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kEnding = ".safetensors";
 constexpr std::string_view kZstdMagic = "\x28\xB5\x2F\xFD";
-constexpr std::string_view kZipMagic = "PK\x03\x04";
 constexpr std::string_view kGgufMagic = "GGUF";
 
 // The first bytes of a file, as many as it has.
@@ -28,11 +30,14 @@ std::string head_of(const ByteFile& file) {
 // Header lengths look like the first bytes of other formats; the brace behind them does not.
 bool may_be_safetensors(std::string_view head) { return head.size() == 9 && head[8] == '{'; }
 
+bool is_pickle(std::string_view head) {
+  return head.size() > 1 && head[0] == '\x80' && head[1] >= 2 && head[1] <= 5;
+}
+
 // Throws for formats that are known and not read.
 void refuse_others(const std::string& name, std::string_view head) {
   if (may_be_safetensors(head)) return;
-  const bool pickle = head.size() > 1 && head[0] == '\x80' && head[1] >= 2 && head[1] <= 5;
-  if (pickle || head.starts_with(kZipMagic)) {
+  if (is_pickle(head) || head.starts_with(kZipMagic)) {
     throw input_error(
         "{}: is a pickle or a zip archive (.pt, .pth, .bin), which can run code when it is read; convert "
         "it to safetensors",
@@ -61,17 +66,60 @@ Opened open_safetensors(std::unique_ptr<ByteFile> bytes) {
   Shard shard{.file = bytes->name(),
               .size_bytes = bytes->size(),
               .data_offset = header.data_offset,
+              .stored_bytes = bytes->size() - header.data_offset,
               .metadata = std::move(header.metadata)};
   return {{std::move(shard), std::move(bytes)}, std::move(header.tensors)};
 }
 
-Opened open_npy(std::unique_ptr<ByteFile> bytes, std::string name, bool u2_is_bf16) {
-  TensorInfo tensor = read_npy_header(*bytes, std::move(name), u2_is_bf16);
+Opened open_npy(std::unique_ptr<ByteFile> bytes, std::string name, const SourceOptions& options) {
+  TensorInfo tensor = read_npy_header(*bytes, std::move(name), options.u2_is_bf16, options.strided);
   Shard shard{.file = bytes->name(),
               .format = FileFormat::npy,
               .size_bytes = bytes->size(),
-              .data_offset = tensor.file_offset};
+              .data_offset = tensor.file_offset,
+              .stored_bytes = tensor.size_bytes};
   return {{std::move(shard), std::move(bytes)}, {std::move(tensor)}};
+}
+
+Opened open_raw(std::unique_ptr<ByteFile> bytes, std::string name, const RawForm& raw) {
+  const uint64_t width = bits_per_element(raw.dtype) / 8, elems = bytes->size() / width;
+  if (bytes->size() % width != 0)
+    throw input_error(
+        "{}: its {} are no multiple of the {} of an element of {}; it is cut, or of another type",
+        bytes->name(), format_count(bytes->size(), "byte"), width, dtype_name(raw.dtype));
+  if (raw.elems && *raw.elems != elems)
+    throw input_error("{}: has {} of {}, not {}; it is cut, or of another type", bytes->name(),
+                      format_count(elems, "element"), dtype_name(raw.dtype), *raw.elems);
+  TensorInfo tensor = make_tensor(bytes->name(), std::move(name), raw.dtype, {elems});
+  Shard shard{.file = bytes->name(),
+              .format = FileFormat::raw,
+              .size_bytes = bytes->size(),
+              .stored_bytes = tensor.size_bytes};
+  return {{std::move(shard), std::move(bytes)}, {std::move(tensor)}};
+}
+
+Opened open_torch(std::unique_ptr<ByteFile> bytes) {
+  TorchFile torch = read_torch_file(*bytes);
+  Shard shard{.file = bytes->name(),
+              .format = FileFormat::torch,
+              .size_bytes = bytes->size(),
+              .stored_bytes = torch.stored_bytes};
+  return {{std::move(shard), std::move(bytes)}, std::move(torch.tensors)};
+}
+
+// By its first bytes.
+Opened open_file(std::unique_ptr<ByteFile> bytes, std::string name, const SourceOptions& options) {
+  if (options.raw) return open_raw(std::move(bytes), std::move(name), *options.raw);
+  const std::string head = head_of(*bytes);
+  if (head.starts_with(kNpyMagic)) return open_npy(std::move(bytes), std::move(name), options);
+  if (options.strided && !may_be_safetensors(head)) {
+    if (head.starts_with(kZipMagic)) return open_torch(std::move(bytes));
+    if (is_pickle(head))
+      throw input_error(
+          "{}: is a bare pickle, as torch before 1.6 wrote it; load it with a newer torch and save it again",
+          bytes->name());
+  }
+  return open_safetensors(std::move(bytes));
 }
 
 // The file itself where it can be read at any place, else a copy.
@@ -103,11 +151,9 @@ Source join(const std::string& name, std::vector<Opened> opened) {
 
 Source open_single(const std::string& path, const SourceOptions& options) {
   auto bytes = open_bytes(path, options);
-  const bool npy = head_of(*bytes).starts_with(kNpyMagic);
   const std::string name = bytes->name();
   std::vector<Opened> opened;
-  opened.push_back(npy ? open_npy(std::move(bytes), stem(path), options.u2_is_bf16)
-                       : open_safetensors(std::move(bytes)));
+  opened.push_back(open_file(std::move(bytes), stem(path), options));
   return join(name, std::move(opened));
 }
 

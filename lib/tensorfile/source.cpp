@@ -7,6 +7,20 @@
 
 namespace mlq::tensorfile {
 
+std::string_view format_name(FileFormat format) {
+  switch (format) {
+    case FileFormat::safetensors:
+      return "safetensors";
+    case FileFormat::npy:
+      return "npy";
+    case FileFormat::raw:
+      return "raw";
+    case FileFormat::torch:
+      return "torch";
+  }
+  return "";
+}
+
 Source::Source(std::string name, std::vector<File> files, std::vector<TensorInfo> tensors)
     : name_(std::move(name)),
       files_(std::move(files)),
@@ -31,6 +45,8 @@ std::optional<size_t> Source::find(std::string_view name) const {
 
 void Source::read(size_t index, uint64_t offset, std::span<std::byte> out) const {
   const TensorInfo& tensor = tensors_.at(index);
+  if (!tensor.strides.empty())
+    throw Error(ExitKind::bug, fmt::format("tensor {} is read as if it were dense", in_quotes(tensor.name)));
   if (offset > tensor.size_bytes || out.size() > tensor.size_bytes - offset) {
     throw Error(ExitKind::bug,
                 fmt::format("tensor {}: bytes {} to {} are asked for, of {}", in_quotes(tensor.name), offset,

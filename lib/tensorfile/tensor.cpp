@@ -24,6 +24,12 @@ std::string_view beginning(std::string_view name) {
 
 }  // namespace
 
+std::vector<uint64_t> dense_strides(std::span<const uint64_t> shape) {
+  std::vector<uint64_t> strides(shape.size(), 1);
+  for (size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
+  return strides;
+}
+
 std::optional<uint64_t> element_count(std::span<const uint64_t> shape) {
   if (std::ranges::find(shape, 0u) != shape.end()) return 0;
   uint64_t product = 1;

@@ -21,8 +21,13 @@ struct TensorInfo {
   uint64_t size_bytes = 1;           // elems times the bits of an element, over 8
   size_t shard = 0;                  // which file of its Source or of a plan of shards
   uint64_t file_offset = 0;          // of its first byte in that file
+  // Of each dimension, in elements, where the elements do not lie one after another, slowest first.
+  std::vector<uint64_t> strides = {};
+  bool storage_shared = false;  // other tensors of the file have bytes of the same storage
 };
 
+// The strides of a tensor whose elements lie one after another, slowest first.
+std::vector<uint64_t> dense_strides(std::span<const uint64_t> shape);
 // The product of the dimensions; 1 for none, 0 if one is 0, nothing if it does not fit 64 bits.
 std::optional<uint64_t> element_count(std::span<const uint64_t> shape);
 // Bytes of so many elements, packed; nothing if that is no whole number of bytes or does not fit 64 bits.

@@ -60,6 +60,19 @@ inline std::string weights() {
   return file;
 }
 
+// Three steps of two groups.
+inline std::string grams() {
+  return R"({"type":"run","tool":"by hand","version":"1","schema":1,"argv":[]}
+{"type":"gram","step":0,"batch_samples":64,"groups":2,"gram":[3,1,4]}
+{"type":"gram","step":1,"batch_samples":64,"groups":2,"gram":[4,1.5,3]}
+{"type":"gram","step":2,"batch_samples":64,"groups":2,"gram":[5,0.5,3]}
+{"type":"end","count":3}
+)";
+}
+
+// Gradients of one group.
+inline std::string gradients() { return MLQ_SOURCE_DIR "/tests/data/torch/state_dict.pt"; }
+
 inline std::vector<Typical> typical_commands() {
   const std::string tool = "mlq-loadgen";
   const std::string replay = "mlq-replay";
@@ -133,8 +146,28 @@ inline std::vector<Typical> typical_commands() {
        .of_empty_input = 3,
        .of_nothing = false,
        .input = weights()},
+      {.name = "simigrad_estimate",
+       .argv = {"mlq-simigrad", "estimate", "-"},
+       .reads = Reads::results,
+       .input = grams()},
+      {.name = "simigrad_schedule",
+       .argv = {"mlq-simigrad", "schedule", "--target", "0.8", "-"},
+       .reads = Reads::results,
+       .of_empty_input = 3,
+       .of_nothing = false,
+       .input = grams()},
+      {.name = "simigrad_replay",
+       .argv = {"mlq-simigrad", "replay", "-"},
+       .reads = Reads::results,
+       .of_empty_input = 3,
+       .of_nothing = false,
+       .input = grams()},
+      {.name = "simigrad_gen", .argv = {"mlq-simigrad", "gen", "--gram-only", "--steps", "20k"}},
+      {.name = "simigrad_hook", .argv = {"mlq-simigrad", "hook", "torch"}, .has_end = false},
       {.name = "quant_bench",
        .argv = {"mlq-quant", "bench", "kernel", "--formats", "int8", "--elems", "4k", "--time", "1us"}},
+      {.name = "simigrad_inspect", .argv = {"mlq-simigrad", "inspect", "--list", gradients()}},
+      {.name = "simigrad_measure", .argv = {"mlq-simigrad", "estimate", "--group-samples", "8", gradients()}},
   };
   return rows;
 }

@@ -88,6 +88,15 @@ std::vector<std::string> commands() {
       "kill $server; wait $server; rm -r \"$PWD\"",
       "mlq-tune replay --surface pool-batch@400 --tuner rrl-a --trials 12 --truth-requests 300 --timing",
       "mlq-tune compare --suite rrl-paper --tuner random,rrl-region --seeds 2 --episodes 20",
+      // Gradients that are known, their noise, and what follows from it.
+      "cd \"$(mktemp -d)\"; mlq-simigrad gen --gram-only --steps 40 --samples 256 --params 500 -o g; cat g; "
+      "mlq-simigrad estimate g --base-batch 64 --population 1M; "
+      "mlq-simigrad schedule g --target 0.5 --micro 8 --dp 4 --seq-length 10 --emit csv; "
+      "mlq-simigrad replay g --targets 0.5 --step-time 1ms; "
+      "(echo '{\"type\":\"hello\",\"protocol\":1,\"world\":1,\"micro_samples\":1,\"batch_samples\":512}'; "
+      "cat g; "
+      "echo '{\"type\":\"gram\",\"step\":1}') | mlq-simigrad follow --target 0.5 --state s; cat s; rm -r "
+      "\"$PWD\"",
       // Weights, encoded in every kind of format, planned, verified, decoded and measured.
       "cd \"$(mktemp -d)\"; " MLQ_SOURCE_DIR
       "/tests/cli/make_weights .; mlq-quant inspect --stats nan.safetensors; "
