@@ -26,6 +26,8 @@ if(MLQ_SANITIZE)
 endif()
 if(MLQ_LIBFUZZER)
   target_compile_options(mlq_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=fuzzer-no-link>)
+  # Of each kernel the plainest of its vector forms: clang takes minutes over all of them, and parsers are what is hunted in.
+  target_compile_definitions(mlq_flags INTERFACE HWY_COMPILE_ONLY_STATIC)
 endif()
 
 # mlq_library(NAME [FOLDER folder] [USES lib...] [PRIVATE lib...]): lib/NAME, or another folder, with its folders as the
