@@ -3,13 +3,14 @@
 # Sets commands, options and takes (the options with a value) for what $command names.
 _mlq_simigrad_table() {
   case $command in
-    '') commands='estimate schedule follow watch replay gen hook' options='--help -h --version' takes='  ' ;;
-    'estimate') commands='' options='--ema --halflife --window --confidence --population --base-batch --on-nonfinite --output -o --strict --no-provenance --allow-truncated --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --ema --halflife --window --confidence --population --base-batch --on-nonfinite --output -o ' ;;
+    '') commands='inspect estimate schedule follow watch replay gen hook' options='--help -h --version' takes='  ' ;;
+    'inspect') commands='' options='--list --check --checksum --pattern --raw --dtype --group-samples --loss-scale --scratch --tensors --exclude --split --replicated --intersect --output -o --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --pattern --raw --dtype --group-samples --loss-scale --scratch --tensors --exclude --split --replicated --output -o ' ;;
+    'estimate') commands='' options='--ema --halflife --window --confidence --population --base-batch --pattern --raw --dtype --group-samples --loss-scale --scratch --tensors --exclude --split --replicated --intersect --io --memory --per --on-nonfinite --output -o --threads -j --strict --no-provenance --allow-truncated --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --ema --halflife --window --confidence --population --base-batch --pattern --raw --dtype --group-samples --loss-scale --scratch --tensors --exclude --split --replicated --io --memory --per --on-nonfinite --output -o --threads -j ' ;;
     'schedule') commands='' options='--controller --target --theta --kappa --min --max --multiple --micro --dp --max-micro --ladder --monotone --warmup-steps --interval --cooldown --max-step --deadband --lr-rule --lr-damp --halves --smooth --gain --step-cost --unbiased --ema --halflife --window --confidence --population --base-batch --batch --emit --segments --seq-length --epoch-samples --total-samples --axis --output -o --seed --strict --no-provenance --allow-truncated --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --controller --target --theta --kappa --min --max --multiple --micro --dp --max-micro --ladder --warmup-steps --interval --cooldown --max-step --deadband --lr-rule --lr-damp --halves --smooth --gain --step-cost --ema --halflife --window --confidence --population --base-batch --batch --emit --segments --seq-length --epoch-samples --total-samples --axis --output -o --seed ' ;;
     'follow') commands='' options='--controller --target --theta --kappa --min --max --multiple --micro --dp --max-micro --ladder --monotone --warmup-steps --interval --cooldown --max-step --deadband --lr-rule --lr-damp --halves --smooth --gain --step-cost --unbiased --ema --halflife --window --confidence --population --base-batch --in --out --batch --state --state-sync --keep-open --output -o --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --controller --target --theta --kappa --min --max --multiple --micro --dp --max-micro --ladder --warmup-steps --interval --cooldown --max-step --deadband --lr-rule --lr-damp --halves --smooth --gain --step-cost --ema --halflife --window --confidence --population --base-batch --in --out --batch --state --output -o ' ;;
     'watch') commands='' options='--controller --target --theta --kappa --min --max --multiple --micro --dp --max-micro --ladder --monotone --warmup-steps --interval --cooldown --max-step --deadband --lr-rule --lr-damp --halves --smooth --gain --step-cost --unbiased --ema --halflife --window --confidence --population --base-batch --in --out --batch --state --state-sync --keep-open --output -o --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --controller --target --theta --kappa --min --max --multiple --micro --dp --max-micro --ladder --warmup-steps --interval --cooldown --max-step --deadband --lr-rule --lr-damp --halves --smooth --gain --step-cost --ema --halflife --window --confidence --population --base-batch --in --out --batch --state --output -o ' ;;
     'replay') commands='' options='--controllers --targets --budget --step-time --noise --batch --min --max --multiple --micro --dp --max-micro --ladder --monotone --warmup-steps --interval --cooldown --max-step --deadband --lr-rule --lr-damp --halves --smooth --gain --step-cost --unbiased --ema --halflife --window --confidence --population --base-batch --output -o --seed --strict --no-provenance --allow-truncated --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --controllers --targets --budget --step-time --batch --min --max --multiple --micro --dp --max-micro --ladder --warmup-steps --interval --cooldown --max-step --deadband --lr-rule --lr-damp --halves --smooth --gain --step-cost --ema --halflife --window --confidence --population --base-batch --output -o --seed ' ;;
-    'gen') commands='' options='--gram-only --steps --groups --samples --b-simple --growth --d-eff --params --signal --output -o --seed --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --steps --groups --samples --b-simple --growth --d-eff --params --signal --output -o --seed ' ;;
+    'gen') commands='' options='--gram-only --steps --groups --samples --b-simple --growth --d-eff --params --signal --tensors --dtype --format --output -o --seed --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --steps --groups --samples --b-simple --growth --d-eff --params --signal --tensors --dtype --format --output -o --seed ' ;;
     'hook') commands='' options='--dump --output -o --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --dump --output -o ' ;;
   esac
 }
@@ -17,9 +18,17 @@ _mlq_simigrad_table() {
 # Sets words to what may stand at "COMMAND:OPTION" or "COMMAND:#PLACE"; -f is files, -d folders.
 _mlq_simigrad_words() {
   case $1 in
+    'inspect:--dtype') words='bf16' ;;
+    'inspect:--scratch') words=-d ;;
+    'inspect:--output' | 'inspect:-o') words=-f ;;
+    'inspect:#'*) words=-f ;;
+    'estimate:--dtype') words='bf16' ;;
+    'estimate:--scratch') words=-d ;;
+    'estimate:--io') words='auto mmap read direct' ;;
+    'estimate:--per') words='all tensor' ;;
     'estimate:--on-nonfinite') words='skip fail' ;;
     'estimate:--output' | 'estimate:-o') words=-f ;;
-    'estimate:#'0) words=-f ;;
+    'estimate:#'*) words=-f ;;
     'schedule:--controller') words='simigrad ratio sqrt-noise normtest static' ;;
     'schedule:--ladder') words='pow2 integer-factor' ;;
     'schedule:--deadband') words='off ci' ;;
@@ -55,6 +64,8 @@ _mlq_simigrad_words() {
     'replay:--output' | 'replay:-o') words=-f ;;
     'replay:#'*) words=-f ;;
     'gen:--signal') words='e1 uniform' ;;
+    'gen:--dtype') words='f32 bf16 f16 f64' ;;
+    'gen:--format') words='safetensors npy' ;;
     'gen:--output' | 'gen:-o') words=-f ;;
     'hook:--output' | 'hook:-o') words=-f ;;
     'hook:#'0) words='torch ddp' ;;

@@ -1,7 +1,10 @@
 #include "tools/mlq-simigrad/dumps.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <limits>
 #include <memory>
 
@@ -127,9 +130,24 @@ void add_measuring(cli::Command& command, MeasuringArguments& a) {
            .shown_default("64MiB")});
 }
 
+namespace {
+
+// A journal of follow has any name. As the length of a safetensors header these bytes would be beyond all
+// limits.
+bool begins_as_record(const std::string& path) {
+  constexpr std::string_view kBegin = "{\"type\":";
+  std::error_code none;
+  if (!std::filesystem::is_regular_file(path, none)) return false;
+  std::array<char, kBegin.size()> begin{};
+  std::ifstream(path, std::ios::binary).read(begin.data(), begin.size());
+  return std::string_view(begin.data(), begin.size()) == kBegin;
+}
+
+}  // namespace
+
 bool are_records(const std::vector<std::string>& paths) {
   const auto is_stream = [](const std::string& path) {
-    return path == "-" || path.ends_with(".jsonl") || path.ends_with(".jsonl.zst");
+    return path == "-" || path.ends_with(".jsonl") || path.ends_with(".jsonl.zst") || begins_as_record(path);
   };
   const auto streams = std::ranges::count_if(paths, is_stream);
   if (streams == 0) return false;
