@@ -1,10 +1,8 @@
 #include "tools/mlq-simigrad/dumps.h"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 #include <memory>
 
@@ -47,6 +45,19 @@ std::vector<uint64_t> parse_samples(std::string_view text) {
 }
 
 simigrad::Pattern parse_pattern(std::string_view text) { return simigrad::Pattern(text); }
+
+// Safetensors files may begin with a brace too, but their eight bytes of length then have a zero.
+bool is_stream(const std::string& path) {
+  std::error_code ignored;
+  if (path == "-" || path.ends_with(".jsonl") || path.ends_with(".jsonl.zst")) return true;
+  if (std::filesystem::is_fifo(path, ignored)) return true;
+  if (!std::filesystem::is_regular_file(path, ignored)) return false;
+  std::string head(8, '\0');
+  const auto file = tensorfile::open_byte_file(path);
+  head.resize(std::min<uint64_t>(head.size(), file->size()));
+  file->read(0, std::as_writable_bytes(std::span(head)));
+  return head.starts_with('{') && head.find('\0') == std::string::npos;
+}
 
 }  // namespace
 
@@ -130,25 +141,7 @@ void add_measuring(cli::Command& command, MeasuringArguments& a) {
            .shown_default("64MiB")});
 }
 
-namespace {
-
-// A journal of follow has any name. As the length of a safetensors header these bytes would be beyond all
-// limits.
-bool begins_as_record(const std::string& path) {
-  constexpr std::string_view kBegin = "{\"type\":";
-  std::error_code none;
-  if (!std::filesystem::is_regular_file(path, none)) return false;
-  std::array<char, kBegin.size()> begin{};
-  std::ifstream(path, std::ios::binary).read(begin.data(), begin.size());
-  return std::string_view(begin.data(), begin.size()) == kBegin;
-}
-
-}  // namespace
-
 bool are_records(const std::vector<std::string>& paths) {
-  const auto is_stream = [](const std::string& path) {
-    return path == "-" || path.ends_with(".jsonl") || path.ends_with(".jsonl.zst") || begins_as_record(path);
-  };
   const auto streams = std::ranges::count_if(paths, is_stream);
   if (streams == 0) return false;
   if (paths.size() > 1)

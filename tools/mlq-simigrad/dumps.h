@@ -33,8 +33,8 @@ struct MeasuringArguments {
 };
 void add_measuring(cli::Command& command, MeasuringArguments& arguments);
 
-// Whether these are records: `-`, a name that ends in .jsonl or .jsonl.zst, or a file that begins as one. A
-// usage Error if some are and others are dumps, or several are records.
+// Whether these are records: `-`, a FIFO, a name that ends in .jsonl or .jsonl.zst, a file that begins with a
+// line of JSON. A usage Error if some are and others are dumps, or several are records.
 bool are_records(const std::vector<std::string>& paths);
 
 }  // namespace mlq::tools

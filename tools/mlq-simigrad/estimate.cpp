@@ -54,10 +54,8 @@ void estimate_all(EstimateArguments& a, simigrad::GramSource& source, records::W
     if (const auto refusal = simigrad::observe(gram, a.estimating.options.observation, o))
       throw input_error("{}: {}", source.where(), refusal->message);
     if (a.fail_on_nonfinite && o.note == "nonfinite")
-      throw input_error(
-          "{}: step {} has a gradient that is not finite ({}); without --on-nonfinite fail the step "
-          "is skipped",
-          source.where(), o.step, gram.note.value_or("its record has no place"));
+      throw input_error("{}: step {} has a gradient that is not finite{} (--on-nonfinite fail)",
+                        source.where(), o.step, gram.note ? ": " + *gram.note : "");
     doubts.look_at(o, estimator.near_copies(o, signal), source.where());
     estimator.add(o);
     signal = estimator.signal();

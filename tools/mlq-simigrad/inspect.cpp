@@ -109,7 +109,8 @@ void print(Context& context, const Totals& totals) {
 }
 
 ExitKind inspect(const InspectArguments& a, Context& context) {
-  const simigrad::DumpOptions options = a.dumps.options(context);
+  simigrad::DumpOptions options = a.dumps.options(context);
+  options.needs_samples = false;
   const simigrad::DumpSet set = simigrad::find_dumps(a.paths, options);
   records::Writer writer = cli::open_writer(context);
   writer.run(cli::run_record(context));

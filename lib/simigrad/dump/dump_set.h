@@ -21,6 +21,7 @@ struct DumpOptions {
   tensorfile::SourceOptions source;
   // Samples behind each group: one number for all, or one for each. Empty: from the files.
   std::vector<uint64_t> group_samples;
+  bool needs_samples = true;  // refuse groups whose samples nobody says; else they count as 0
   std::optional<double> loss_scale;
   Names tensors, exclude;  // by name; no `tensors`: all
   Names split;             // tensors whose parts lie in several shards: their sums add

@@ -143,11 +143,11 @@ class Opener {
       if (option && samples_[i] && *option != *samples_[i])
         throw input_error("{}: mlq.samples is {}, but --group-samples {}", first_file_[i], *samples_[i],
                           *option);
-      if (!option && !samples_[i])
+      if (!option && !samples_[i] && options_.needs_samples)
         throw input_error(
             "{}: does not say how many samples are behind it (mlq.samples); give --group-samples",
             first_file_[i]);
-      step_.samples.push_back(option ? *option : *samples_[i]);
+      step_.samples.push_back(option ? *option : samples_[i].value_or(0));
     }
     uint64_t batch = 0;
     for (const uint64_t samples : step_.samples)
