@@ -254,8 +254,8 @@ cli::Command follow_command(const std::string& name) {
        "what would it reply?"},
       {"mlq-simigrad " + name + " --target 0.2 --state run.state <requests >replies",
        "a run that can be resumed"},
-      {"mlq-simigrad " + name + " --target 0.2 --in to.fifo --out from.fifo --keep-open",
-       "over two FIFOs (mkfifo)"},
+      {"mlq-simigrad " + name + " --target 0.2 --controller simigrad --micro 8 --dp 4 <requests",
+       "by the published rule"},
   };
   command.run = [arguments](Context& context) { return follow(*arguments, context); };
   return command;
