@@ -5,10 +5,10 @@ _mlq_simigrad_table() {
   case $command in
     '') commands='inspect estimate schedule follow watch replay gen hook' options='--help -h --version' takes='  ' ;;
     'inspect') commands='' options='--list --check --checksum --pattern --raw --dtype --group-samples --loss-scale --scratch --tensors --exclude --split --replicated --intersect --output -o --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --pattern --raw --dtype --group-samples --loss-scale --scratch --tensors --exclude --split --replicated --output -o ' ;;
-    'estimate') commands='' options='--ema --halflife --window --confidence --population --base-batch --pattern --raw --dtype --group-samples --loss-scale --scratch --tensors --exclude --split --replicated --intersect --io --memory --per --on-nonfinite --output -o --threads -j --strict --no-provenance --allow-truncated --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --ema --halflife --window --confidence --population --base-batch --pattern --raw --dtype --group-samples --loss-scale --scratch --tensors --exclude --split --replicated --io --memory --per --on-nonfinite --output -o --threads -j ' ;;
+    'estimate') commands='' options='--ema --halflife --window --confidence --population --base-batch --pattern --raw --dtype --group-samples --loss-scale --scratch --tensors --exclude --split --replicated --intersect --io --device --memory --per --on-nonfinite --output -o --threads -j --strict --no-provenance --allow-truncated --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --ema --halflife --window --confidence --population --base-batch --pattern --raw --dtype --group-samples --loss-scale --scratch --tensors --exclude --split --replicated --io --device --memory --per --on-nonfinite --output -o --threads -j ' ;;
     'schedule') commands='' options='--controller --target --theta --kappa --min --max --multiple --micro --dp --max-micro --ladder --monotone --warmup-steps --interval --cooldown --max-step --deadband --lr-rule --lr-damp --halves --smooth --gain --step-cost --unbiased --ema --halflife --window --confidence --population --base-batch --batch --emit --segments --seq-length --epoch-samples --total-samples --axis --output -o --seed --strict --no-provenance --allow-truncated --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --controller --target --theta --kappa --min --max --multiple --micro --dp --max-micro --ladder --warmup-steps --interval --cooldown --max-step --deadband --lr-rule --lr-damp --halves --smooth --gain --step-cost --ema --halflife --window --confidence --population --base-batch --batch --emit --segments --seq-length --epoch-samples --total-samples --axis --output -o --seed ' ;;
-    'follow') commands='' options='--controller --target --theta --kappa --min --max --multiple --micro --dp --max-micro --ladder --monotone --warmup-steps --interval --cooldown --max-step --deadband --lr-rule --lr-damp --halves --smooth --gain --step-cost --unbiased --ema --halflife --window --confidence --population --base-batch --in --out --batch --state --state-sync --keep-open --output -o --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --controller --target --theta --kappa --min --max --multiple --micro --dp --max-micro --ladder --warmup-steps --interval --cooldown --max-step --deadband --lr-rule --lr-damp --halves --smooth --gain --step-cost --ema --halflife --window --confidence --population --base-batch --in --out --batch --state --output -o ' ;;
-    'watch') commands='' options='--controller --target --theta --kappa --min --max --multiple --micro --dp --max-micro --ladder --monotone --warmup-steps --interval --cooldown --max-step --deadband --lr-rule --lr-damp --halves --smooth --gain --step-cost --unbiased --ema --halflife --window --confidence --population --base-batch --in --out --batch --state --state-sync --keep-open --output -o --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --controller --target --theta --kappa --min --max --multiple --micro --dp --max-micro --ladder --warmup-steps --interval --cooldown --max-step --deadband --lr-rule --lr-damp --halves --smooth --gain --step-cost --ema --halflife --window --confidence --population --base-batch --in --out --batch --state --output -o ' ;;
+    'follow') commands='' options='--controller --target --theta --kappa --min --max --multiple --micro --dp --max-micro --ladder --monotone --warmup-steps --interval --cooldown --max-step --deadband --lr-rule --lr-damp --halves --smooth --gain --step-cost --unbiased --ema --halflife --window --confidence --population --base-batch --in --out --batch --state --state-sync --keep-open --pattern --raw --dtype --group-samples --loss-scale --scratch --tensors --exclude --split --replicated --intersect --io --device --memory --poll --settle --deadline --remove --output -o --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --controller --target --theta --kappa --min --max --multiple --micro --dp --max-micro --ladder --warmup-steps --interval --cooldown --max-step --deadband --lr-rule --lr-damp --halves --smooth --gain --step-cost --ema --halflife --window --confidence --population --base-batch --in --out --batch --state --pattern --raw --dtype --group-samples --loss-scale --scratch --tensors --exclude --split --replicated --io --device --memory --poll --settle --deadline --output -o --threads -j ' ;;
+    'watch') commands='' options='--controller --target --theta --kappa --min --max --multiple --micro --dp --max-micro --ladder --monotone --warmup-steps --interval --cooldown --max-step --deadband --lr-rule --lr-damp --halves --smooth --gain --step-cost --unbiased --ema --halflife --window --confidence --population --base-batch --in --out --batch --state --state-sync --keep-open --pattern --raw --dtype --group-samples --loss-scale --scratch --tensors --exclude --split --replicated --intersect --io --device --memory --poll --settle --deadline --remove --output -o --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --controller --target --theta --kappa --min --max --multiple --micro --dp --max-micro --ladder --warmup-steps --interval --cooldown --max-step --deadband --lr-rule --lr-damp --halves --smooth --gain --step-cost --ema --halflife --window --confidence --population --base-batch --in --out --batch --state --pattern --raw --dtype --group-samples --loss-scale --scratch --tensors --exclude --split --replicated --io --device --memory --poll --settle --deadline --output -o --threads -j ' ;;
     'replay') commands='' options='--controllers --targets --budget --step-time --noise --batch --min --max --multiple --micro --dp --max-micro --ladder --monotone --warmup-steps --interval --cooldown --max-step --deadband --lr-rule --lr-damp --halves --smooth --gain --step-cost --unbiased --ema --halflife --window --confidence --population --base-batch --output -o --seed --strict --no-provenance --allow-truncated --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --controllers --targets --budget --step-time --batch --min --max --multiple --micro --dp --max-micro --ladder --warmup-steps --interval --cooldown --max-step --deadband --lr-rule --lr-damp --halves --smooth --gain --step-cost --ema --halflife --window --confidence --population --base-batch --output -o --seed ' ;;
     'gen') commands='' options='--gram-only --steps --groups --samples --b-simple --growth --d-eff --params --signal --tensors --dtype --format --output -o --seed --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --steps --groups --samples --b-simple --growth --d-eff --params --signal --tensors --dtype --format --output -o --seed ' ;;
     'hook') commands='' options='--dump --output -o --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --dump --output -o ' ;;
@@ -25,6 +25,7 @@ _mlq_simigrad_words() {
     'estimate:--dtype') words='bf16' ;;
     'estimate:--scratch') words=-d ;;
     'estimate:--io') words='auto mmap read direct' ;;
+    'estimate:--device') words='auto cpu cuda' ;;
     'estimate:--per') words='all tensor' ;;
     'estimate:--on-nonfinite') words='skip fail' ;;
     'estimate:--output' | 'estimate:-o') words=-f ;;
@@ -46,7 +47,12 @@ _mlq_simigrad_words() {
     'follow:--in') words=-f ;;
     'follow:--out') words=-f ;;
     'follow:--state') words=-f ;;
+    'follow:--dtype') words='bf16' ;;
+    'follow:--scratch') words=-d ;;
+    'follow:--io') words='auto mmap read direct' ;;
+    'follow:--device') words='auto cpu cuda' ;;
     'follow:--output' | 'follow:-o') words=-f ;;
+    'follow:#'0) words=-d ;;
     'watch:--controller') words='simigrad ratio sqrt-noise normtest static' ;;
     'watch:--ladder') words='pow2 integer-factor' ;;
     'watch:--deadband') words='off ci' ;;
@@ -55,7 +61,12 @@ _mlq_simigrad_words() {
     'watch:--in') words=-f ;;
     'watch:--out') words=-f ;;
     'watch:--state') words=-f ;;
+    'watch:--dtype') words='bf16' ;;
+    'watch:--scratch') words=-d ;;
+    'watch:--io') words='auto mmap read direct' ;;
+    'watch:--device') words='auto cpu cuda' ;;
     'watch:--output' | 'watch:-o') words=-f ;;
+    'watch:#'0) words=-d ;;
     'replay:--step-time') words=-f ;;
     'replay:--ladder') words='pow2 integer-factor' ;;
     'replay:--deadband') words='off ci' ;;

@@ -83,16 +83,31 @@ HWY_INLINE VD added(VD acc, VD a, VD b) {
   return hn::Add(acc, hn::Mul(a, b));
 }
 
-// What every strip needs of the groups.
+// How groups weigh in between_ss. Where all have n samples, a power of two, each operation of it is n (or n
+// squared) times what it is for one sample a group, exactly: then n is left out and put back at the end. Not
+// for f64, whose squares may leave the range.
 struct Weights {
   const double* samples;
   double per_batch;
+  double scale;  // n if it was left out, else 1
 };
+
+template <GramType kType>
+HWY_INLINE Weights weights_of(const GramGroups& groups, bool& unit) {
+  const double n = groups.samples[0];
+  const auto equal = [&](double other) { return other == n; };
+  const uint64_t bits = __builtin_bit_cast(uint64_t, n);
+  const bool power_of_two = (bits & 0x000fffffffffffffu) == 0 && n >= 1 && n <= 0x1p53;
+  unit = kType != GramType::f64 && power_of_two && groups.per_batch == 1 / (n * groups.count) &&
+         std::all_of(groups.samples, groups.samples + groups.count, equal);
+  if (!unit) return {groups.samples, groups.per_batch, 1};
+  return {groups.samples, groups.per_batch * n, n};
+}
 
 // ---- Two groups
 
 // The sums of one strip, lane by lane: M00, M10, M11, between_ss, kGramLanes each.
-template <GramType kType>
+template <GramType kType, bool kUnit>
 HWY_INLINE void pair_strip(const Weights& weights, const GramWord<kType>* a, const GramWord<kType>* b,
                            double* sums) {
   const DD dd;
@@ -100,6 +115,7 @@ HWY_INLINE void pair_strip(const Weights& weights, const GramWord<kType>* a, con
   const auto n1 = hn::Set(dd, weights.samples[1]), per_batch = hn::Set(dd, weights.per_batch);
   const auto between = [&](VD x0, VD x1) HWY_ATTR {
     const auto y = hn::Sub(x1, x0);
+    if constexpr (kUnit) return hn::Mul(y, y);  // twice the term: y y - (y y) / 2
     const auto p = hn::Mul(n1, hn::Mul(y, y)), r = hn::Mul(n1, y);
     return hn::Sub(p, hn::Mul(hn::Mul(r, r), per_batch));
   };
@@ -197,6 +213,13 @@ HWY_INLINE void add_products(unsigned count, const double* x, double* sums) {
   }
 }
 
+template <bool kUnit>
+HWY_INLINE VD weighed(VD n, VD x) {
+  if constexpr (kUnit) return x;
+  return hn::Mul(n, x);
+}
+
+template <bool kUnit>
 HWY_INLINE void add_between(const Weights& weights, unsigned count, const double* x, double* sums) {
   const DD dd;
   const auto per_batch = hn::Set(dd, weights.per_batch);
@@ -209,10 +232,10 @@ HWY_INLINE void add_between(const Weights& weights, unsigned count, const double
         const auto n = hn::Set(dd, weights.samples[i]);
         const double* xi = x + i * kPiece + at;
         const auto y = hn::Sub(hn::Load(dd, xi), x0), yb = hn::Sub(hn::Load(dd, xi + kVector), x0b);
-        p = hn::Add(p, hn::Mul(n, hn::Mul(y, y)));
-        pb = hn::Add(pb, hn::Mul(n, hn::Mul(yb, yb)));
-        r = hn::Add(r, hn::Mul(n, y));
-        rb = hn::Add(rb, hn::Mul(n, yb));
+        p = hn::Add(p, weighed<kUnit>(n, hn::Mul(y, y)));
+        pb = hn::Add(pb, weighed<kUnit>(n, hn::Mul(yb, yb)));
+        r = hn::Add(r, weighed<kUnit>(n, y));
+        rb = hn::Add(rb, weighed<kUnit>(n, yb));
       }
       ss = hn::Add(ss, hn::Sub(p, hn::Mul(hn::Mul(r, r), per_batch)));
       ssb = hn::Add(ssb, hn::Sub(pb, hn::Mul(hn::Mul(rb, rb), per_batch)));
@@ -222,17 +245,17 @@ HWY_INLINE void add_between(const Weights& weights, unsigned count, const double
   }
 }
 
-template <GramType kType>
+template <GramType kType, bool kUnit>
 HWY_INLINE void strip(const Weights& weights, unsigned count, const GramWord<kType>* const* x, double* sums) {
   if constexpr (size_of(kType) > 1) {
-    if (count == 2) return pair_strip<kType>(weights, x[0], x[1], sums);
+    if (count == 2) return pair_strip<kType, kUnit>(weights, x[0], x[1], sums);
   }
   std::fill_n(sums, gram_sums(count) * kGramLanes, 0.0);
   alignas(64) double pieces[kMostGramGroups * kPiece];
   for (uint64_t at = 0; at < kGramStrip; at += kPiece) {
     for (unsigned i = 0; i < count; ++i) widen<kType>(x[i] + at, pieces + i * kPiece);
     add_products<kType != GramType::f64>(count, pieces, sums);
-    add_between(weights, count, pieces, sums + gram_products(count) * kGramLanes);
+    add_between<kUnit>(weights, count, pieces, sums + gram_products(count) * kGramLanes);
   }
 }
 
@@ -244,18 +267,17 @@ HWY_INLINE void add_to(const double* from, double* to, unsigned n) {
     hn::StoreU(hn::Add(hn::LoadU(dd, from + i), hn::LoadU(dd, to + i)), dd, to + i);
 }
 
-template <GramType kType>
-void block(const GramGroups& groups, uint64_t first, uint64_t size, double* sums) {
+template <GramType kType, bool kUnit>
+void block(const Weights& weights, const GramGroups& groups, uint64_t first, uint64_t size, double* sums) {
   using W = GramWord<kType>;
   const unsigned width = gram_sums(groups.count) * kGramLanes;
-  const Weights weights{groups.samples, groups.per_batch};
   alignas(64) double waiting[7][kMostSums * kGramLanes], current[kMostSums * kGramLanes];
   const W* x[kMostGramGroups];
   for (unsigned i = 0; i < groups.count; ++i) x[i] = static_cast<const W*>(groups.data[i]) + first;
   // The sums of 2^level strips that wait for those of their neighbours.
   unsigned strips = 0;
   const auto push = [&](const W* const* data) HWY_ATTR {
-    strip<kType>(weights, groups.count, data, current);
+    strip<kType, kUnit>(weights, groups.count, data, current);
     unsigned level = 0;
     for (; strips >> level & 1u; ++level) add_to(waiting[level], current, width);
     std::copy_n(current, width, waiting[level]);
@@ -285,9 +307,13 @@ void block(const GramGroups& groups, uint64_t first, uint64_t size, double* sums
 
 template <GramType kType>
 void blocks(const GramGroups& groups, uint64_t elems, double* sums, NonFinite* nonfinite) {
+  bool unit = false;
+  Weights weights = weights_of<kType>(groups, unit);
+  if (unit && groups.count == 2 && size_of(kType) > 1) weights.scale /= 2;
   for (uint64_t first = 0; first < elems; first += kGramBlock) {
     const uint64_t size = std::min(kGramBlock, elems - first);
-    block<kType>(groups, first, size, sums);
+    (unit ? block<kType, true> : block<kType, false>)(weights, groups, first, size, sums);
+    sums[gram_products(groups.count)] *= weights.scale;
     note_nonfinite(groups, first, size, sums, nonfinite);
     sums += gram_sums(groups.count);
   }

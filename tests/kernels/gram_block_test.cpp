@@ -195,6 +195,31 @@ TEST(GramBlockTwin, SimdGivesTheBitsOfTheCpu) {
   }
 }
 
+// Samples that are alike and a power of two, which the SIMD versions take a shorter way for, and others.
+TEST(GramBlockTwin, SimdGivesTheBitsOfTheCpuWhateverTheSamples) {
+  const uint64_t elems = 3 * kGramStrip + 5;
+  for (const GramType type : kGramTypes) {
+    for (const unsigned count : {1U, 2U, 3U, 8U}) {
+      for (const double samples : {1.0, 64.0, 96.0, 0x1p40}) {
+        SCOPED_TRACE(std::string(name_of(type)) + ", " + std::to_string(count) + " groups of " +
+                     std::to_string(samples) + " samples");
+        const auto data = gram_input(type, count, elems);
+        GramGroups groups = gram_groups(type, data);
+        std::fill_n(groups.samples, count, samples);
+        groups.per_batch = 1 / (samples * count);
+        GramResult expected(groups, elems);
+        gram_blocks_cpu(groups, elems, expected.sums.data(), expected.nonfinite.data());
+        on_every_simd_target([&] {
+          GramResult result(groups, elems);
+          gram_blocks_simd(groups, elems, result.sums.data(), result.nonfinite.data());
+          ASSERT_EQ(difference(result, expected), "");
+        });
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
 TEST(GramBlockTwin, SimdGivesTheBitsOfTheCpuAtAnyAddressAndForTheMostGroups) {
   const uint64_t elems = kGramStrip + 33;
   for (const GramType type : kGramTypes) {
@@ -224,8 +249,8 @@ TEST(GramBlockTwin, SimdGivesTheBitsOfTheCpuForUnusualNumbers) {
       groups.count = 2;
       groups.data[0] = a.data();
       groups.data[1] = b.data();
-      groups.samples[0] = groups.samples[1] = 3;
-      groups.per_batch = 1.0 / 6;
+      groups.samples[0] = groups.samples[1] = type == Float::f32 ? 4 : 3;
+      groups.per_batch = 0.5 / groups.samples[0];
       GramResult expected(groups, 3000);
       gram_blocks_cpu(groups, 3000, expected.sums.data(), expected.nonfinite.data());
       on_every_simd_target([&] {

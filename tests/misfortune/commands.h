@@ -22,6 +22,7 @@ struct Typical {
   bool has_output = true;     // takes -o
   bool keeps_output = false;  // -o is written also when a signal ends it early
   bool has_end = true;        // its output is records, closed by `end`
+  bool takes_folder = false;  // in place of a file; an empty one is wrong input
   std::string input = {};     // of Reads::results, lines and weights: an input it accepts
   friend void PrintTo(const Typical& command, std::ostream* out) { *out << command.name; }
 };
@@ -149,6 +150,7 @@ inline std::vector<Typical> typical_commands() {
       {.name = "simigrad_estimate",
        .argv = {"mlq-simigrad", "estimate", "-"},
        .reads = Reads::results,
+       .takes_folder = true,
        .input = grams()},
       {.name = "simigrad_schedule",
        .argv = {"mlq-simigrad", "schedule", "--target", "0.8", "-"},
@@ -167,7 +169,8 @@ inline std::vector<Typical> typical_commands() {
       {.name = "quant_bench",
        .argv = {"mlq-quant", "bench", "kernel", "--formats", "int8", "--elems", "4k", "--time", "1us"}},
       {.name = "simigrad_inspect", .argv = {"mlq-simigrad", "inspect", "--list", gradients()}},
-      {.name = "simigrad_measure", .argv = {"mlq-simigrad", "estimate", "--group-samples", "8", gradients()}},
+      {.name = "simigrad_measure",
+       .argv = {"mlq-simigrad", "estimate", "--group-samples", "8", "--tensors", "weight", gradients()}},
   };
   return rows;
 }

@@ -41,8 +41,8 @@ TEST_P(Input, AMissingFileIsNamed) {
 
 TEST_P(Text, AFolderIsNoFile) {
   const Result result = run_on_file(dir_.path());
-  EXPECT_STATUS(result, 4);
-  EXPECT_SAYS(result, "is a directory");
+  EXPECT_STATUS(result, GetParam().takes_folder ? 3 : 4);
+  EXPECT_SAYS(result, GetParam().takes_folder ? "file is in it" : "is a directory");
 }
 
 TEST_P(Input, AFileThatMayNotBeReadIsNamed) {

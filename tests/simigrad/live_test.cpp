@@ -144,6 +144,27 @@ TEST(Advisor, RefusesWithoutMoving) {
   EXPECT_TRUE(says(advisor.answer(gram_line(1)), R"("step":1)"));
 }
 
+TEST(Advisor, ADumpCountsAsItsGram) {
+  const auto reader = [](const records::Dump& dump) {
+    if (dump.path != "good") throw input_error("{}: damaged", dump.path);
+    GramLaw law;
+    law.b_simple = 3000;
+    return draw_gram(law, dump.step, 4);
+  };
+  Advisor plain(ratio(), {}), reading(ratio(), {}, reader);
+  const std::string request = R"({"type":"dump","step":0,"path":"good"})";
+  const auto reply = reading.answer(request);
+  EXPECT_EQ(reply.line, plain.answer(gram_line(0)).line);
+  EXPECT_EQ(reply.request, gram_line(0));
+  EXPECT_EQ(reading.answer(R"({"type":"dump","step":0,"path":"gone"})").line, reply.line);
+  const auto refused = reading.answer(R"({"type":"dump","step":1,"path":"bad"})");
+  EXPECT_EQ(code(refused), "unreadable_dump");
+  EXPECT_TRUE(says(refused, R"("step":1)"));
+  EXPECT_TRUE(refused.refused);
+  EXPECT_EQ(code(plain.answer(R"({"type":"dump","step":1,"path":"good"})")), "unreadable_dump");
+  EXPECT_EQ(code(reading.answer(R"({"type":"dump","step":1})")), "missing_field");
+}
+
 TEST(Advisor, EndsAtAnotherProtocol) {
   Advisor advisor(ratio(), {});
   const auto reply = advisor.answer(R"({"type":"hello","protocol":2})");

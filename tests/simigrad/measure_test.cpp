@@ -121,6 +121,20 @@ TEST_F(MeasureTest, BitsAreTheSameOnAnyNumberOfThreadsAndInEveryWayOfReading) {
   }
 }
 
+TEST_F(MeasureTest, BitsAreTheSameOnADevice) {
+  if (!device::available()) GTEST_SKIP() << "no GPU: " << device::unavailable_reason();
+  for (const Dtype dtype : {Dtype::f32, Dtype::bf16, Dtype::f16, Dtype::f64}) {
+    for (const uint64_t groups : {2, 3}) {
+      const Step step = gaussian(groups, dtype);
+      MeasureOptions options;
+      options.threads = 2;
+      const std::vector<double> expected = measure(step, options).value().sums;
+      options.device = device::open();
+      EXPECT_EQ(measure(step, options).value().sums, expected);
+    }
+  }
+}
+
 TEST_F(MeasureTest, AnNpyFileOfTheSameElementsGivesTheSameBits) {
   options_.tensors = Names("tensors", {});
   const std::vector<double> npy = measure(gaussian(2, Dtype::f32, DumpFormat::npy), {}).value().sums;

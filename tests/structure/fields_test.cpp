@@ -95,7 +95,9 @@ std::vector<std::string> commands() {
       "mlq-simigrad replay g --targets 0.5 --step-time 1ms; "
       "(echo '{\"type\":\"hello\",\"protocol\":1,\"world\":1,\"micro_samples\":1,\"batch_samples\":512}'; "
       "cat g; "
-      "echo '{\"type\":\"gram\",\"step\":1}') | mlq-simigrad follow --target 0.5 --state s; cat s; rm -r "
+      "echo '{\"type\":\"gram\",\"step\":1}') | mlq-simigrad follow --target 0.5 --state s; cat s; "
+      "mlq-simigrad gen --steps 2 --params 300 --tensors 2 -o d; rm d/step1/group1.safetensors; "
+      "mlq-simigrad inspect --list --checksum d; mlq-simigrad estimate --per tensor d; rm -r "
       "\"$PWD\"",
       // Weights, encoded in every kind of format, planned, verified, decoded and measured.
       "cd \"$(mktemp -d)\"; " MLQ_SOURCE_DIR

@@ -50,8 +50,11 @@ std::vector<T> values_of(const Source& source, std::string_view name) {
   return values;
 }
 
-TEST_F(TorchTest, AStateDictHasItsTensorsByName) {
-  const Source source = fixture("state_dict.pt");
+// Files of tests/data/torch, and the same tensors as torch itself has written them.
+class TorchFixture : public testing::TestWithParam<std::string> {};
+
+TEST_P(TorchFixture, AStateDictHasItsTensorsByName) {
+  const Source source = fixture(GetParam() + "state_dict.pt");
   ASSERT_EQ(source.tensors().size(), 3U);
   EXPECT_EQ(source.shard(0).format, FileFormat::torch);
   EXPECT_EQ(info_of(source, "weight").dtype, Dtype::f32);
@@ -63,8 +66,8 @@ TEST_F(TorchTest, AStateDictHasItsTensorsByName) {
   EXPECT_EQ(values_of<double>(source, "norm.scale"), (std::vector<double>{1e-300, 3}));
 }
 
-TEST_F(TorchTest, ViewsAreWhereTheyLieInTheirStorage) {
-  const Source source = fixture("views.pt");
+TEST_P(TorchFixture, ViewsAreWhereTheyLieInTheirStorage) {
+  const Source source = fixture(GetParam() + "views.pt");
   EXPECT_EQ(values_of<float>(source, "part"), (std::vector<float>{10, 11, 12, 13, 14}));
   EXPECT_EQ(values_of<float>(source, "list.0"), (std::vector<float>{99}));
   EXPECT_EQ(info_of(source, "transposed").strides, (std::vector<uint64_t>{1, 2}));
@@ -72,6 +75,8 @@ TEST_F(TorchTest, ViewsAreWhereTheyLieInTheirStorage) {
   EXPECT_TRUE(info_of(source, "part").storage_shared);
   EXPECT_EQ(source.shard(0).stored_bytes, 400U);
 }
+
+INSTANTIATE_TEST_SUITE_P(Torch, TorchFixture, testing::Values("", "written/"));
 
 TEST_F(TorchTest, Zip64RecordsAreRead) {
   EXPECT_EQ(values_of<uint16_t>(fixture("zip64.pt"), "half"), (std::vector<uint16_t>{0x3e00, 0xbc00}));

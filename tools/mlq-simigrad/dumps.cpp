@@ -119,6 +119,12 @@ simigrad::MeasureOptions MeasuringArguments::options(cli::Context& context) cons
   out.threads = context.threads();
   out.memory_bytes = memory_bytes;
   out.io = io;
+  if (cuda && !device::available())
+    throw environment_error(
+        "--device cuda: {}; install the NVIDIA driver and a build of mlq with CUDA, or leave "
+        "--device out",
+        device::unavailable_reason());
+  if (cuda) out.device = device::open();
   out.stop = &context.stop();
   const auto done = std::make_shared<std::atomic<uint64_t>>(0);
   out.progress = [&context, done](uint64_t bytes) {
@@ -126,6 +132,10 @@ simigrad::MeasureOptions MeasuringArguments::options(cli::Context& context) cons
     context.progress([&] { return fmt::format("{} MB", cli::grouped(now / 1'000'000)); });
   };
   return out;
+}
+
+std::string MeasuringArguments::device_name(const simigrad::MeasureOptions& options) {
+  return options.device ? options.device->info().name : "cpu";
 }
 
 void add_measuring(cli::Command& command, MeasuringArguments& a) {
@@ -136,6 +146,10 @@ void add_measuring(cli::Command& command, MeasuringArguments& a) {
            "Read files by read(), mapped, or past the page cache; auto is read, but direct for "
            "large files that are not in the cache.",
            a.io, {{"auto", Io::automatic}, {"mmap", Io::mmap}, {"read", Io::read}, {"direct", Io::direct}}),
+       cli::choice_option("device", "DEVICE",
+                          "Where sums are made; auto is the CPU, since files come no faster than it adds.",
+                          a.cuda, {{"auto", false}, {"cpu", false}, {"cuda", true}})
+           .shown_default("auto"),
        cli::value_option("memory", "SIZE", "Memory for what is under way.", a.memory_bytes,
                          cli::above_zero(parse_size))
            .shown_default("64MiB")});

@@ -27,9 +27,13 @@ void add_dumps(cli::Command& command, DumpArguments& arguments);
 
 struct MeasuringArguments {
   simigrad::Io io = simigrad::Io::automatic;
+  bool cuda = false;
   uint64_t memory_bytes = simigrad::MeasureOptions().memory_bytes;
 
+  // An environment Error if a device is asked for and cannot be used.
   simigrad::MeasureOptions options(cli::Context& context) const;
+  // For the run record.
+  static std::string device_name(const simigrad::MeasureOptions& options);
 };
 void add_measuring(cli::Command& command, MeasuringArguments& arguments);
 

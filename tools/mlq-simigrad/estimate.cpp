@@ -81,10 +81,11 @@ ExitKind estimate_dumps(EstimateArguments& a, Context& context) {
   events.missing = [&](const records::MissingGroup& record) { writer.write(record); };
   if (a.per_tensor) events.tensor = [&](const records::GramTensor& record) { writer.write(record); };
   events.warn = [&](const std::string& message) { context.warn(message); };
-  simigrad::DumpSource source(std::move(set), options, a.measuring.options(context), std::move(events));
+  const simigrad::MeasureOptions measuring = a.measuring.options(context);
+  simigrad::DumpSource source(std::move(set), options, measuring, std::move(events));
   records::Run run = run_record(context, nullptr);
   run.threads = context.threads();
-  run.device = "cpu";
+  run.device = MeasuringArguments::device_name(measuring);
   writer.run(run);
   estimate_all(a, source, writer, context);
   records::End end;

@@ -1,10 +1,17 @@
-// mlq-simigrad follow: a request a step in, a batch size out.
+// mlq-simigrad follow: a request a step in, or a folder of dumps, a batch size out.
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
 #include "lib/base/io.h"
 #include "lib/base/units.h"
 #include "lib/cli/provenance.h"
 #include "lib/records/simigrad_schema.h"
+#include "lib/simigrad/gram/dump_source.h"
 #include "lib/simigrad/live/serve.h"
+#include "lib/simigrad/watch/folder_watch.h"
 #include "tools/mlq-simigrad/commands.h"
+#include "tools/mlq-simigrad/dumps.h"
 
 namespace mlq::tools {
 namespace {
@@ -13,13 +20,56 @@ using cli::Context;
 using cli::Shared;
 
 struct FollowArguments {
+  std::string folder;  // that is watched; empty: requests are read
   DecidingArguments deciding;
+  DumpArguments dumps;
+  MeasuringArguments measuring;
   std::string in = "-";
   std::string out;  // --out; empty: -o
   std::optional<uint64_t> batch;
   std::string state;
   bool state_sync = false;
   bool keep_open = false;
+  int64_t poll_ns = 1'000'000'000;
+  simigrad::WatchOptions watching;
+  bool remove = false;
+};
+
+// Measures the steps of a request or of a watched folder, one at a time.
+class Measuring {
+ public:
+  Measuring(const FollowArguments& a, Context& context)
+      : context_(context), dumps_(a.dumps.options(context)), measuring_(a.measuring.options(context)) {}
+
+  // Of a dump request, whose path is a file or a folder of one step.
+  records::Gram operator()(const records::Dump& request) {
+    simigrad::DumpSet set;
+    if (watched_) {
+      set.steps = {watched_->files};
+      set.groups = watched_->groups;
+    } else {
+      set = simigrad::find_dumps({request.path}, dumps_);
+      if (set.steps.size() != 1)
+        throw input_error("{}: has {} steps; a request names one", request.path, set.steps.size());
+    }
+    simigrad::DumpEvents events;
+    events.warn = [this](const std::string& message) { context_.warn(message); };
+    simigrad::DumpSource source(std::move(set), dumps_, measuring_, std::move(events));
+    records::Gram gram;
+    if (!source.next(gram))
+      throw input_error("{}: {}", request.path,
+                        source.stopped() ? "reading was stopped" : "a group is missing");
+    return gram;
+  }
+
+  // Requests speak of this step from now on.
+  void watch(const simigrad::WatchedStep& step) { watched_ = &step; }
+
+ private:
+  Context& context_;
+  simigrad::DumpOptions dumps_;
+  simigrad::MeasureOptions measuring_;
+  const simigrad::WatchedStep* watched_ = nullptr;
 };
 
 // One trainer, from its first line to its end of file.
@@ -43,6 +93,63 @@ simigrad::Served serve_one(const FollowArguments& a, simigrad::Advisor& advisor,
   return served;
 }
 
+void remove_files(const simigrad::StepFiles& files, Context& context) {
+  for (const auto& [group, shards] : files.groups) {
+    for (const simigrad::GroupFile& file : shards) {
+      std::error_code error;
+      std::filesystem::remove(file.path, error);
+      if (error) context.warn(fmt::format("{}: cannot remove: {}", file.path, error.message()));
+    }
+  }
+}
+
+// Until the poll is due or a signal comes.
+void wait(int64_t ns, const StopFlag& stop) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::nanoseconds(ns);
+  while (!stop && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(until - std::chrono::steady_clock::now(),
+                                                                   std::chrono::milliseconds(100)));
+}
+
+// The steps that appear in a folder, until a signal. True if one was refused.
+bool watch_folder(FollowArguments& a, simigrad::Advisor& advisor, Measuring& measuring,
+                  simigrad::StateFile* state, Context& context) {
+  a.watching.dumps = a.dumps.options(context);
+  simigrad::FolderWatch watch(a.folder, a.watching, advisor.last_step());
+  records::Writer writer = cli::open_writer(context);
+  writer.keep_interrupted();
+  writer.run(run_record(context, nullptr));
+  writer.flush();
+  bool refused = false;
+  while (!context.stop()) {
+    for (const simigrad::WatchedStep& step :
+         watch.look(std::chrono::steady_clock::now().time_since_epoch().count())) {
+      for (const records::MissingGroup& missing : step.missing) writer.write(missing);
+      if (step.missing.empty()) {
+        measuring.watch(step);
+        records::Dump request;
+        request.step = step.files.step;
+        request.path = step.files.groups.begin()->second.front().path;
+        if (step.files.incarnation > 0) request.incarnation = step.files.incarnation;
+        const simigrad::Advisor::Reply reply = advisor.answer(request);
+        if (context.stop() && reply.refused) break;  // the signal came while it was read
+        refused |= reply.refused;
+        if (state != nullptr && reply.changed) state->append(reply.request, reply.line);
+        writer.lines(reply.line, 1);
+        if (a.remove && reply.changed) remove_files(step.files, context);
+      }
+      refused |= !step.missing.empty();
+      writer.flush();
+    }
+    for (const std::string& wrong : watch.take_refused()) context.warn(wrong);
+    wait(a.poll_ns, context.stop());
+  }
+  records::End end;
+  end.interrupted = true;
+  writer.end(end);
+  return refused;
+}
+
 ExitKind follow(FollowArguments& a, Context& context) {
   a.deciding.options.batch = a.batch.value_or(0);
   a.deciding.finish();
@@ -50,13 +157,19 @@ ExitKind follow(FollowArguments& a, Context& context) {
     throw usage_error("--keep-open: needs --in and --out; standard input ends once");
   if (a.state_sync && a.state.empty()) throw usage_error("--state-sync: needs --state");
   context.keep_output();
-  simigrad::Advisor advisor(a.deciding.options, a.batch);
+  if (!a.folder.empty() && (a.in != "-" || a.keep_open))
+    throw usage_error("DIR: a folder is watched, or requests are read from --in; give one of them");
+  if (a.remove && a.folder.empty()) throw usage_error("--remove: needs a folder that is watched");
+  const auto measuring = std::make_shared<Measuring>(a, context);
+  simigrad::Advisor advisor(a.deciding.options, a.batch,
+                            [measuring](const records::Dump& request) { return (*measuring)(request); });
   std::optional<simigrad::StateFile> state;
   if (!a.state.empty())
     state.emplace(a.state, canonical(a.deciding.options), context.program().version, a.state_sync, advisor,
                   [&context](const std::string& text) { context.note(text); });
-  bool refused = false;
-  for (bool more = true; more;) {
+  bool refused =
+      !a.folder.empty() && watch_folder(a, advisor, *measuring, state ? &*state : nullptr, context);
+  for (bool more = a.folder.empty(); more;) {
     simigrad::Served served;
     try {
       served = serve_one(a, advisor, state ? &*state : nullptr, context);
@@ -72,6 +185,8 @@ ExitKind follow(FollowArguments& a, Context& context) {
     more = a.keep_open && !served.ended && !served.interrupted && !context.stop();
   }
   if (!refused) return ExitKind::done;
+  if (!a.folder.empty())
+    throw input_error("{}: a step was not read; see the simigrad_fault and missing records", a.folder);
   throw input_error("{}: a request was refused; see the simigrad_fault records",
                     a.in == "-" ? "standard input" : a.in);
 }
@@ -93,9 +208,18 @@ cli::Command follow_command(const std::string& name) {
       "moves the batch, and such a run exits with status 3 at its end. A step that was answered before gets "
       "the same "
       "bytes again.\n\n"
+      "A dump record with the path of a file or folder of one step is a request too. With DIR the steps that "
+      "appear in a "
+      "folder are answered as they become whole, until a signal; a step that lacks a group at its deadline "
+      "is passed over, "
+      "with a missing record.\n\n"
       "With --state the run can be killed at any time and goes on where it was. hook prints the side of the "
       "trainer.";
-  command.shared = {Shared::output, Shared::no_provenance};
+  command.shared = {Shared::output, Shared::threads, Shared::no_provenance};
+  cli::Positional folder = cli::text_positional("DIR", cli::Positional::Arity::optional,
+                                                "Watch a folder of dumps, in place of requests.", a.folder);
+  folder.complete = cli::Complete::directory;
+  command.positionals = {std::move(folder)};
   add_deciding(command, a.deciding, true);
   command.add(
       "Live",
@@ -110,13 +234,28 @@ cli::Command follow_command(const std::string& name) {
            .file(),
        cli::flag("state-sync", "Have each of them on disk before the reply leaves.", a.state_sync),
        cli::flag("keep-open", "Wait for the next trainer when one has gone.", a.keep_open)});
+  add_dumps(command, a.dumps);
+  add_measuring(command, a.measuring);
+  command.add(
+      "Folder",
+      {cli::value_option("poll", "TIME", "Time between two looks.", a.poll_ns,
+                         cli::above_zero(parse_duration))
+           .shown_default("1s"),
+       cli::value_option("settle", "TIME",
+                         "How long nothing must have happened to what does not say itself that it is whole.",
+                         a.watching.settle_ns, parse_duration)
+           .shown_default("2s"),
+       cli::value_option("deadline", "TIME", "How long a step's groups are waited for.",
+                         a.watching.deadline_ns, cli::above_zero(parse_duration))
+           .shown_default("60s"),
+       cli::flag("remove", "Remove a step's dumps when it is answered.", a.remove)});
   command.examples = {
       {"mlq-simigrad gen --gram-only --steps 20 | mlq-simigrad " + name + " --target 0.8",
        "what would it reply?"},
       {"mlq-simigrad " + name + " --target 0.2 --state run.state <requests >replies",
        "a run that can be resumed"},
-      {"mlq-simigrad " + name + " --target 0.2 --in to.fifo --out from.fifo --keep-open",
-       "over two FIFOs (mkfifo)"},
+      {"mlq-simigrad " + name + " --target 0.2 --controller simigrad --micro 8 --dp 4 <requests",
+       "by the published rule"},
   };
   command.run = [arguments](Context& context) { return follow(*arguments, context); };
   return command;

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "lib/base/error.h"
+#include "lib/simigrad/gram/block_sums.h"
 #include "lib/simigrad/gram/sum_tree.h"
 
 namespace mlq::simigrad {
@@ -17,8 +18,9 @@ using kernels::gram_sums;
 using kernels::kGramBlock;
 using kernels::NonFinite;
 
-constexpr unsigned kDirectThreads = 2;  // at least, so that one reads while another computes
-constexpr uint64_t kAhead = 4;          // windows a thread that may be done before their turn
+constexpr uint64_t kDeviceWindow = uint64_t{4} << 20;  // bytes of a group; a copy that buses like
+constexpr unsigned kDirectThreads = 2;                 // at least, so that one reads while another computes
+constexpr uint64_t kAhead = 4;                         // windows a thread that may be done before their turn
 
 // What one window makes.
 struct Block {
@@ -133,7 +135,7 @@ class Run {
     if (for_one(least) > options.memory_bytes)
       throw usage_error("--memory: {} groups need {} bytes at least", step.groups(), for_one(least));
     threads_ = static_cast<unsigned>(std::min<uint64_t>(threads_, options.memory_bytes / for_one(least)));
-    window_bytes_ = reader_.request_bytes();
+    window_bytes_ = options.device ? kDeviceWindow : reader_.request_bytes();
     while (window_bytes_ > least && threads_ * for_one(window_bytes_) > options.memory_bytes)
       window_bytes_ /= 2;
     window_bytes_ = std::max(window_bytes_, least);
@@ -188,7 +190,9 @@ class Run {
   void work() {
     try {
       WindowBuffer buffer(step_.groups(), WindowReader::buffer_bytes(window_bytes_));
-      while (const auto turn = take()) put(turn->number, made_of(turn->window, buffer));
+      const auto sums = options_.device ? device_block_sums(*options_.device, step_.groups(), window_bytes_)
+                                        : cpu_block_sums();
+      while (const auto turn = take()) put(turn->number, made_of(turn->window, buffer, *sums));
     } catch (...) {
       const std::lock_guard lock(mutex_);
       if (!failure_) failure_ = std::current_exception();
@@ -196,7 +200,7 @@ class Run {
     }
   }
 
-  Block made_of(const ElementRange& window, WindowBuffer& buffer) {
+  Block made_of(const ElementRange& window, WindowBuffer& buffer, BlockSums& sums) {
     const Leaf& leaf = step_.leaves[window.leaf];
     kernels::GramGroups groups;
     groups.type = leaf.type;
@@ -207,7 +211,7 @@ class Run {
     made.sums.resize(kernels::gram_blocks(window.elems) * gram_sums(groups.count));
     if (window.elems == 0) return made;
     reader_.read(window, buffer, groups.data);
-    kernels::gram_blocks_simd(groups, window.elems, made.sums.data(), made.nonfinite.data());
+    sums.add(groups, window.elems, made.sums.data(), made.nonfinite.data());
     reader_.check(window);
     if (options_.progress) options_.progress(window.elems * size_of(leaf.type) * groups.count);
     return made;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lib/base/stop.h"
+#include "lib/device/device.h"
 #include "lib/simigrad/dump/step.h"
 #include "lib/simigrad/stream/window_reader.h"
 
@@ -18,7 +19,8 @@ struct MeasureOptions {
   unsigned threads = 1;
   uint64_t memory_bytes = uint64_t{64} << 20;  // for windows that are under way, of all threads
   Io io = Io::automatic;
-  const StopFlag* stop = nullptr;  // may be null; seen between windows
+  std::optional<device::Device> device = {};  // that makes the sums; the CPU without one
+  const StopFlag* stop = nullptr;             // may be null; seen between windows
   // Called with the bytes of each window when it is done, from any thread.
   std::function<void(uint64_t)> progress = {};
 };
@@ -42,7 +44,8 @@ struct Measured {
 // Takes the sums of each tensor, in byte order of the names; called by one thread at a time.
 using EachTensor = std::function<void(const std::string& name, std::span<const Leaf> parts, const Measured&)>;
 
-// Reads all of `step` once. The bits of the result do not depend on threads, memory, or how files are read.
+// Reads all of `step` once. The bits of the result do not depend on threads, memory, device, or how files are
+// read.
 // Nothing if it was stopped. `each` may be empty. Errors: those of WindowReader, and of
 // Source::check_unchanged. A usage Error if not even one thread's windows fit the memory.
 std::optional<Measured> measure(const Step& step, const MeasureOptions& options, const EachTensor& each = {});

@@ -6,6 +6,7 @@
 #include <array>
 #include <tuple>
 
+#include "lib/base/error.h"
 #include "lib/jsonl/buffer.h"
 #include "lib/records/codec.h"
 #include "lib/records/simigrad_schema.h"
@@ -33,8 +34,8 @@ bool passed_over(std::string_view type) {
 
 }  // namespace
 
-Advisor::Advisor(const ControlOptions& options, std::optional<uint64_t> batch)
-    : steering_(options), batch_(batch), parser_(kDepth) {}
+Advisor::Advisor(const ControlOptions& options, std::optional<uint64_t> batch, DumpReader reader)
+    : steering_(options), batch_(batch), reader_(std::move(reader)), parser_(kDepth) {}
 
 Advisor::Reply Advisor::fault(std::string_view code, const std::string& message) {
   records::AdviceFault record;
@@ -46,7 +47,7 @@ Advisor::Reply Advisor::fault(std::string_view code, const std::string& message)
   record.batch_samples = steering_.started() ? std::optional(steering_.now().batch) : batch_;
   record.code = code;
   record.message = message;
-  return {line_of(record), false, code != "stale_step", code == "protocol"};
+  return {line_of(record), {}, false, code != "stale_step", code == "protocol"};
 }
 
 template <class T>
@@ -75,11 +76,19 @@ Advisor::Reply Advisor::answer(std::string_view request) {
   const jsonl::Value* type = parser_.find("type");
   if (type == nullptr || type->kind != jsonl::Kind::string)
     return fault(type == nullptr ? "missing_field" : "bad_field",
-                 "the request has no \"type\"; it is hello or gram");
+                 "the request has no \"type\"; it is hello, gram or dump");
   if (type->text == records::Schema<records::Gram>::type) return gram();
   if (type->text == records::Schema<records::Hello>::type) return hello();
+  if (type->text == records::Schema<records::Dump>::type) return dump();
   if (passed_over(type->text)) return {};
-  return fault("bad_field", fmt::format("\"{:.40}\" is no request; it is hello or gram", type->text));
+  return fault("bad_field", fmt::format("\"{:.40}\" is no request; it is hello, gram or dump", type->text));
+}
+
+Advisor::Reply Advisor::answer(const records::Dump& request) { return answer(line_of(request)); }
+
+std::optional<std::pair<uint64_t, uint64_t>> Advisor::last_step() const {
+  const Steering::State& now = steering_.now();
+  return now.any_step ? std::optional(std::pair(incarnation_, now.step)) : std::nullopt;
 }
 
 Advisor::Reply Advisor::hello() {
@@ -121,15 +130,41 @@ Advisor::Reply Advisor::hello() {
   if (has_target(steering_.options().controller)) reply.gamma = steering_.options().target->gamma();
   reply.min_samples = steering_.min();
   reply.max_samples = steering_.max();
-  return {line_of(reply), true, false, false};
+  return {line_of(reply), {}, true, false, false};
 }
 
 Advisor::Reply Advisor::gram() {
   records::Gram request;
   if (auto wrong = read(request)) return *wrong;
   take_null_sums(parser_.members(), request);
+  return decide(request);
+}
+
+Advisor::Reply Advisor::dump() {
+  records::Dump request;
+  if (auto wrong = read(request)) return *wrong;
+  // What was answered is not read again: the files may be gone.
+  if (const Stored* before = stored(request.incarnation.value_or(0), request.step))
+    return {before->line, {}, false, false, false};
+  records::Gram gram;
+  try {
+    if (!reader_) throw input_error("{}: dumps are not read here", request.path);
+    gram = reader_(request);
+  } catch (const Error& error) {
+    return fault("unreadable_dump", error.what());
+  }
+  gram.step = request.step;
+  gram.incarnation = request.incarnation;
+  Reply reply = decide(gram);
+  reply.request = line_of(gram);
+  reply.request.pop_back();
+  return reply;
+}
+
+Advisor::Reply Advisor::decide(const records::Gram& request) {
   const uint64_t incarnation = request.incarnation.value_or(0);
-  if (const Stored* before = stored(incarnation, request.step)) return {before->line, false, false, false};
+  if (const Stored* before = stored(incarnation, request.step))
+    return {before->line, {}, false, false, false};
   const Steering::State& now = steering_.now();
   if (incarnation < incarnation_ || (incarnation == incarnation_ && now.any_step && request.step <= now.step))
     return fault("stale_step", fmt::format("step {} of incarnation {} is over; the last is step {} of {}",
@@ -147,7 +182,7 @@ Advisor::Reply Advisor::gram() {
   ++decisions_;
   if (replies_.size() == kKeptReplies) replies_.pop_front();
   replies_.push_back({incarnation, request.step, line});
-  return {std::move(line), true, false, false};
+  return {std::move(line), {}, true, false, false};
 }
 
 }  // namespace mlq::simigrad

@@ -15,7 +15,8 @@ Served serve(Input input, Advisor& advisor, StateFile* state,
     served.refused |= answer.refused;
     served.ended = answer.ends;
     if (answer.line.empty()) continue;
-    if (state != nullptr && answer.changed) state->append(line.text, answer.line);
+    if (state != nullptr && answer.changed)
+      state->append(answer.request.empty() ? line.text : std::string_view(answer.request), answer.line);
     reply(answer.line);
     ++served.replies;
   }

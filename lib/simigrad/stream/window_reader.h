@@ -16,7 +16,7 @@ namespace mlq::simigrad {
 // How files are read: through the page cache by read() or by mapping them, or past it (O_DIRECT). `automatic`
 // is read(), but past the cache for files that are large and not in it, to leave it to the trainer. Pieces
 // that fit the processor's cache make read() faster than a mapping, whose pages must be put in place one by
-// one (docs/bench).
+// one (tests/bench/simigrad_measure).
 enum class Io : uint8_t { automatic, mmap, read, direct };
 
 // Elements of one leaf, from `first` on; whole blocks but for the leaf's end.
