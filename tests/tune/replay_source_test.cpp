@@ -286,6 +286,24 @@ TEST_F(ReplayOnAVirtualClock, AClientThatIsBehindMakesNoTrial) {
   EXPECT_NE(w.note->find("lag_p99"), std::string::npos);
 }
 
+TEST_F(ReplayOnAVirtualClock, AClientThatIsBusyIsInDoubtOnlyWhereItIsLate) {
+  // A core and more of CPU time, as a thread with thousands of open requests has.
+  options.own_cpu_ns = [this] { return clock.now_ns() * 2; };
+  react = [](auto, int64_t) { return Reaction{.after_ns = 500 * kMs}; };
+  make();
+  const Window slow_server = measure({.length_ns = 2 * kS});
+  EXPECT_TRUE(slow_server.valid) << slow_server.note.value_or("");
+  EXPECT_NEAR(slow_server.stat_ns.value_or(0), 500 * kMs, kMs);
+
+  clock.let_looks_take(2 * kMs);
+  react = [](auto, int64_t) { return Reaction{.after_ns = kMs}; };
+  options.max_lag_ns = kS;  // that it is late is no reason of its own
+  make(trace_text(1000, kMs));
+  const Window late = measure({.length_ns = kS});
+  EXPECT_FALSE(late.valid);
+  EXPECT_NE(late.note.value_or("").find("shard_cpu"), std::string::npos) << late.note.value_or("");
+}
+
 TEST_F(ReplayOnAVirtualClock, CpuTimeIsThatOfTheCountedPart) {
   options.server_use = [this] { return ServerUse{clock.now_ns() / 2, int64_t{1} << 20}; };
   const Window w = measure({.settle_ns = kS, .length_ns = 2 * kS});
