@@ -46,14 +46,14 @@ std::string server(const TempDir& dir, const std::string& before_sleep = "", con
          script("echo $1 >" + (dir / "state") + "; " + before_sleep + " exec sleep 1000") +
          R"(,"server","${rows}"]})";
 }
-// It has started before it has written.
-std::string state(const TempDir& dir) {
-  for (int k = 0; k < 2000; ++k) {
-    if (::access((dir / "state").c_str(), F_OK) == 0 && !slurp(dir / "state").empty())
-      return slurp(dir / "state");
-    ::usleep(5000);
+// What was written last, once it is what is waited for: a server has started before it has written.
+std::string state(const TempDir& dir, const std::string& wanted) {
+  std::string seen = "nothing";
+  for (int k = 0; k < 2000 && seen != wanted; ++k) {
+    if (::access((dir / "state").c_str(), F_OK) == 0) seen = slurp(dir / "state");
+    if (seen != wanted) ::usleep(5000);
   }
-  return "nothing";
+  return seen;
 }
 
 TEST(ActuatorExec, AServerIsReplacedByOneWithOtherArguments) {
@@ -68,7 +68,7 @@ TEST(ActuatorExec, AServerIsReplacedByOneWithOtherArguments) {
   EXPECT_TRUE(runs(pid));
   EXPECT_EQ(actuator->apply(rows(2), kGoOn).result, ApplyResult::applied);
   EXPECT_FALSE(runs(pid));
-  EXPECT_EQ(state(dir), "2\n");
+  EXPECT_EQ(state(dir, "2\n"), "2\n");
   const int second = actuator->server_pid();
   actuator->finish();
   EXPECT_FALSE(runs(second));
@@ -110,7 +110,7 @@ TEST(ActuatorExec, AServerThatIgnoresSigtermIsKilledAfterTheGrace) {
   const TempDir dir;
   const auto actuator = make(server(dir, "trap '' TERM;", R"(,"grace":"2s")"));
   EXPECT_EQ(actuator->apply(rows(1), kGoOn).result, ApplyResult::applied);
-  EXPECT_EQ(state(dir), "1\n");
+  EXPECT_EQ(state(dir, "1\n"), "1\n");
   const int pid = actuator->server_pid();
   actuator->finish();
   EXPECT_FALSE(runs(pid));
@@ -120,7 +120,7 @@ TEST(ActuatorExec, WhatTheServerHasStartedGoesWithIt) {
   const TempDir dir;
   const auto actuator = make(server(dir, "sleep 1000 & echo $! >" + (dir / "worker") + ";"));
   EXPECT_EQ(actuator->apply(rows(1), kGoOn).result, ApplyResult::applied);
-  EXPECT_EQ(state(dir), "1\n");
+  EXPECT_EQ(state(dir, "1\n"), "1\n");
   while (::access((dir / "worker").c_str(), F_OK) != 0 || slurp(dir / "worker").empty()) ::usleep(1000);
   const int worker = std::stoi(slurp(dir / "worker"));
   EXPECT_TRUE(runs(worker));
@@ -185,7 +185,7 @@ TEST(ActuatorExec, EnvironmentIsSetAndSecretsAreNotShown) {
       R"({"type":"exec","stop_servers":true,"env":{"ROWS":"${rows}","KEY":"@env:KEY"},"start":["sh","-c",)" +
       script("echo $ROWS $KEY >" + (dir / "state") + "; exec sleep 1000") + "]}");
   EXPECT_EQ(actuator->apply(rows(3), kGoOn).result, ApplyResult::applied);
-  EXPECT_EQ(state(dir), "3 hunter2\n");
+  EXPECT_EQ(state(dir, "3 hunter2\n"), "3 hunter2\n");
   for (const std::string& line : actuator->describe(rows(3)))
     EXPECT_EQ(line.find("hunter2"), std::string::npos) << line;
   EXPECT_NE(actuator->describe(rows(3)).back().find("ROWS=3 KEY=***"), std::string::npos);
@@ -251,7 +251,7 @@ TEST(ActuatorFile, AProcessIsToldBySignal) {
   const Applied applied = actuator->apply(rows(8), kGoOn);
   EXPECT_EQ(applied.result, ApplyResult::applied) << applied.note;
   EXPECT_EQ(applied.verified, "none");
-  EXPECT_EQ(state(dir), "rows = 8\n");
+  EXPECT_EQ(state(dir, "rows = 8\n"), "rows = 8\n");
   daemon.stop(kClock, 1'000'000'000);
   daemon.alive();
   EXPECT_EQ(actuator->apply(rows(8), kGoOn).result, ApplyResult::broken) << "nobody is there to be told";
