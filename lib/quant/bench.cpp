@@ -1,10 +1,6 @@
 #include "lib/quant/bench.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -15,6 +11,7 @@
 #include "lib/base/fmath.h"
 #include "lib/base/random.h"
 #include "lib/quant/preparation.h"
+#include "lib/tensorfile/posix_file.h"
 
 namespace mlq::quant {
 namespace {
@@ -141,30 +138,24 @@ void bench_kernels(const KernelBench& bench, const std::function<void(const Benc
 
 DiskRates measure_disk(const std::string& folder, uint64_t bytes) {
   const std::vector<std::byte> block = normal_values(Float::bf16, uint64_t{8} << 20, 2);
-  std::string name = folder + "/mlq-bench-XXXXXX";
-  const int fd = ::mkostemp(name.data(), O_CLOEXEC);
-  if (fd < 0) throw environment_error("{}: cannot make a file: {}", folder, std::strerror(errno));
-  ::unlink(name.c_str());
-  const auto each_block = [&](const auto& call, const char* what) {
-    for (uint64_t at = 0; at < bytes;) {
-      const ssize_t n = call(std::min<uint64_t>(block.size(), bytes - at), static_cast<off_t>(at));
-      if (n <= 0) {
-        const int error = errno;
-        ::close(fd);
-        throw environment_error("{}: cannot {}: {}", folder, what, std::strerror(error));
-      }
-      at += static_cast<uint64_t>(n);
-    }
+  const tensorfile::Fd file = tensorfile::open_scratch(folder);
+  const std::string name = "a temporary file in " + folder;
+  const auto each_block = [&](const auto& call) {
+    for (uint64_t at = 0; at < bytes; at += block.size())
+      call(at, std::min<uint64_t>(block.size(), bytes - at));
   };
   const int64_t write_ns = time_of([&] {
-    each_block([&](uint64_t size, off_t at) { return ::pwrite(fd, block.data(), size, at); }, "write");
-    ::fsync(fd);
+    each_block([&](uint64_t at, uint64_t size) {
+      tensorfile::write_fully(file.get(), name, at, std::span(block).first(size));
+    });
+    tensorfile::sync_file(file.get(), name);
   });
   std::vector<std::byte> buffer(block.size());
   const int64_t read_ns = time_of([&] {
-    each_block([&](uint64_t size, off_t at) { return ::pread(fd, buffer.data(), size, at); }, "read");
+    each_block([&](uint64_t at, uint64_t size) {
+      tensorfile::read_fully(file.get(), name, at, std::span(buffer).first(size));
+    });
   });
-  ::close(fd);
   const auto rate = [&](int64_t ns) { return static_cast<double>(bytes) / (static_cast<double>(ns) * 1e-9); };
   return {rate(write_ns), rate(read_ns)};
 }
