@@ -273,8 +273,9 @@ Digest fingerprint_of(const Source& source, const EncodeOptions& options,
   for (const Source::File& file : source.files()) {
     const std::string version = file.bytes->version();
     if (version.empty())
-      throw usage_error("--resume: {} is read as a stream, which is not there for a second run; name a file",
-                        source.name());
+      throw usage_error(
+          "--resume: {} is a stream or compressed, and is laid down anew for each run; name a plain file",
+          source.name());
     text += fmt::format("{} {}\n", file.shard.file, version);
   }
   const ErrorBudget& budget = options.budget;
@@ -308,6 +309,8 @@ void open_output(Encoding& encoding, const std::string& out, const std::vector<C
         out, placements, common_metadata(encoding.source, options.container, kHashWidth, kHashWidth),
         WriterOptions{options.largest_shard, options.dry_run, options.resume});
   };
+  // Before there is a file: what cannot be resumed leaves none.
+  const Digest fingerprint = options.resume ? fingerprint_of(encoding.source, options, choices) : Digest{};
   open();
   const std::string path = encoding.writer->journal_path();
   if (!options.resume) {
@@ -315,8 +318,7 @@ void open_output(Encoding& encoding, const std::string& out, const std::vector<C
     if (!options.dry_run) ::unlink(path.c_str());
     return;
   }
-  encoding.journal = std::make_unique<PartJournal>(path, fingerprint_of(encoding.source, options, choices),
-                                                   encoding.source.tensors());
+  encoding.journal = std::make_unique<PartJournal>(path, fingerprint, encoding.source.tensors());
   const std::vector<FinishedTensor>& finished = encoding.journal->finished();
   const size_t said = finished.size();
   encoding.journal->keep(encoding.writer->resumed() ? adopted(*encoding.writer, finished) : 0);

@@ -24,7 +24,7 @@ struct stat status_of(int fd, const std::string& name) {
 
 bool same(const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; }
 
-class DiskFile final : public ByteFile {
+class DiskFile : public ByteFile {
  public:
   DiskFile(std::string name, Fd fd)
       : name_(std::move(name)), fd_(std::move(fd)), opened_(status_of(fd_.get(), name_)) {
@@ -56,6 +56,13 @@ class DiskFile final : public ByteFile {
   struct stat opened_;
 };
 
+// Gone with this process.
+class Spooled final : public DiskFile {
+ public:
+  using DiskFile::DiskFile;
+  std::string version() const override { return {}; }
+};
+
 }  // namespace
 
 std::unique_ptr<ByteFile> open_byte_file(const std::string& path) {
@@ -75,7 +82,7 @@ std::unique_ptr<ByteFile> spool(Input input, const std::string& folder) {
     size += n;
   }
   if (input.interrupted()) throw input_error("{}: reading was interrupted", input.name());
-  return std::make_unique<DiskFile>(input.name(), std::move(fd));
+  return std::make_unique<Spooled>(input.name(), std::move(fd));
 }
 
 }  // namespace mlq::tensorfile

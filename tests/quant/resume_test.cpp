@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "lib/base/error.h"
+#include "lib/base/io.h"
 #include "tests/quant/models.h"
 
 namespace mlq::quant::test {
@@ -207,6 +208,12 @@ TEST(QuantResume, StreamsAreRefused) {
   EncodeOptions options;
   options.spec = default_spec(Format::int8);
   options.resume = true;
+  Output packed = Output::open(dir / "packed.zst");
+  packed.write(slurp(dir / "in.safetensors"));
+  packed.close();
+  EXPECT_NE(error_of([&] { encode_file(dir / "packed.zst", dir / "out", options); }).find("2: --resume: "),
+            std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(dir / "out.part"));
   for (const std::string& out : {std::string("-"), std::string("/dev/null"), dir / "out.safetensors.zst"})
     EXPECT_NE(error_of([&] { encode_file(dir / "in.safetensors", out, options); }).find("2: "),
               std::string::npos)
