@@ -1,7 +1,6 @@
 // Dumps of gradients in a folder, for tests.
 #pragma once
 
-#include <cstring>
 #include <map>
 #include <string>
 #include <vector>
@@ -33,8 +32,8 @@ inline std::string dump_of(const Metadata& metadata, const std::map<std::string,
   }
   for (const auto& [name, values] : tensors) {
     const size_t begin = data.size();
-    data.resize(begin + values.size() * sizeof(float));
-    std::memcpy(data.data() + begin, values.data(), values.size() * sizeof(float));
+    if (!values.empty())
+      data.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
     json += fmt::format("\"{}\":{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}},", name, dtype,
                         values.size(), begin, data.size());
   }
