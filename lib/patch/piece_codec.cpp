@@ -15,7 +15,7 @@ using kernels::WordOrder;
 using quant::Worker;
 using tensorfile::Dtype;
 
-constexpr uint64_t kGapShare = 5;                     // up to one word in so many that change
+constexpr uint64_t kGapShare = 5;                      // up to one word in so many that change
 constexpr uint64_t kTriedBytes = uint64_t{256} << 10;  // of a piece, to choose between bitmap and xor
 
 uint64_t mask_bytes(uint64_t elems) { return (elems + 7) / 8; }
@@ -46,7 +46,8 @@ std::vector<std::byte> gaps_of(std::span<const std::byte> mask, uint64_t changed
 }
 
 // To one bit a word; false unless they are `changed` numbers that end within the words.
-bool spread_gaps(std::span<const std::byte> gaps, uint64_t elems, uint64_t changed, std::span<std::byte> mask) {
+bool spread_gaps(std::span<const std::byte> gaps, uint64_t elems, uint64_t changed,
+                 std::span<std::byte> mask) {
   std::memset(mask.data(), 0, mask.size());
   uint64_t at = 0, gap = 0, count = 0;
   unsigned shift = 0;
@@ -86,8 +87,8 @@ void pack(std::span<const std::byte> section, Worker& worker, EncodedPiece& out)
 }
 
 // `stride` from the first byte of one plane to that of the next, `size` of which count.
-void pack_planes(std::span<const std::byte> planes, unsigned width, uint64_t stride, uint64_t size, Worker& worker,
-                 EncodedPiece& out) {
+void pack_planes(std::span<const std::byte> planes, unsigned width, uint64_t stride, uint64_t size,
+                 Worker& worker, EncodedPiece& out) {
   for (unsigned k = 0; k < width; ++k) {
     const auto plane = planes.subspan(k * stride, size);
     if (all_zero(plane)) continue;
@@ -137,7 +138,8 @@ PieceCodec smaller_dense(WordKind kind, std::span<const std::byte> base, std::sp
                          Worker& worker) {
   const size_t size = std::min<size_t>(base.size(), kTriedBytes);
   const uint64_t changed = take_difference(kind, base.first(size), next.first(size), worker);
-  const size_t bitmap = pack_ordered(kind, PieceCodec::bitmap, size / kind.width, changed, worker).packed.size();
+  const size_t bitmap =
+      pack_ordered(kind, PieceCodec::bitmap, size / kind.width, changed, worker).packed.size();
   const size_t xored = pack_xor(kind, base.first(size), next.first(size), changed, worker).packed.size();
   return xored < bitmap ? PieceCodec::bit_xor : PieceCodec::bitmap;
 }
@@ -192,18 +194,19 @@ void append_entry(const PieceEntry& entry, std::vector<std::byte>& out) {
     for (int i = 0; i < 4; ++i) out.push_back(static_cast<std::byte>(number >> (8 * i)));
 }
 
-PieceEntry read_entry(std::span<const std::byte> from, WordKind kind, uint64_t bytes, const std::string& what) {
+PieceEntry read_entry(std::span<const std::byte> from, WordKind kind, uint64_t bytes,
+                      const std::string& what) {
   const auto codec = std::to_integer<uint8_t>(from[0]);
-  const PieceEntry entry{static_cast<PieceCodec>(codec), std::to_integer<uint8_t>(from[1]), read_u32(&from[4]),
-                         read_u32(&from[8])};
+  const PieceEntry entry{static_cast<PieceCodec>(codec), std::to_integer<uint8_t>(from[1]),
+                         read_u32(&from[4]), read_u32(&from[8])};
   const uint64_t elems = bytes / kind.width;
   const bool gap = entry.codec == PieceCodec::gap, none = entry.codec == PieceCodec::unchanged;
   // A gap below 2^28 takes at most four bytes.
-  const bool good = codec <= static_cast<uint8_t>(PieceCodec::bit_xor) && from[2] == std::byte{0} &&
-                    from[3] == std::byte{0} && entry.planes >> kind.width == 0 && entry.changed <= elems &&
-                    none == (entry.changed == 0) && none == (entry.planes == 0) &&
-                    (gap ? entry.gap_bytes >= entry.changed && entry.gap_bytes / 4 <= entry.changed
-                         : entry.gap_bytes == 0);
+  const bool good =
+      codec <= static_cast<uint8_t>(PieceCodec::bit_xor) && from[2] == std::byte{0} &&
+      from[3] == std::byte{0} && entry.planes >> kind.width == 0 && entry.changed <= elems &&
+      none == (entry.changed == 0) && none == (entry.planes == 0) &&
+      (gap ? entry.gap_bytes >= entry.changed && entry.gap_bytes / 4 <= entry.changed : entry.gap_bytes == 0);
   if (!good) throw input_error("{}: says of a piece what cannot be; the file is damaged", what);
   return entry;
 }
@@ -265,8 +268,8 @@ void decode_piece(WordKind kind, const PieceEntry& entry, std::span<const std::b
   if (xored)
     kernels::xor_unplanes_cpu(kind.width, elems, data_of(worker.values), words.data());
   else
-    kernels::ordered_patch_cpu(kind, elems, reinterpret_cast<const uint8_t*>(mask.data()), data_of(worker.values),
-                               plane_bytes, words.data());
+    kernels::ordered_patch_cpu(kind, elems, reinterpret_cast<const uint8_t*>(mask.data()),
+                               data_of(worker.values), plane_bytes, words.data());
 }
 
 }  // namespace mlq::patch

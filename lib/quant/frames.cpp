@@ -130,8 +130,8 @@ std::vector<FrameEntry> read_table(std::span<const std::byte> tail, uint64_t fra
   for (uint64_t i = 0; i < frames; ++i) {
     const std::byte* at = tail.data() + kHeader + kEntry * i;
     entries[i] = {read_u32(at), read_u32(at + 4), read_u32(at + 8)};
-    require(entries[i].bytes <= kFrameBytes && entries[i].packed_bytes <= ZSTD_compressBound(kFrameBytes), what,
-            "a frame is larger than it can be");
+    require(entries[i].bytes <= kFrameBytes && entries[i].packed_bytes <= ZSTD_compressBound(kFrameBytes),
+            what, "a frame is larger than it can be");
     packed += entries[i].packed_bytes;
   }
   require(packed + tail.size() == packed_bytes, what, "the frames do not fill the plane");

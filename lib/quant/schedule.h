@@ -22,7 +22,7 @@ namespace mlq::quant {
 // What a thread has of its own. Buffers keep their size from piece to piece.
 struct Worker {
   std::counting_semaphore<>* computing = nullptr;
-  std::vector<std::byte> input, values, decoded, other, packed;
+  std::vector<std::byte> input, values, decoded, other, packed, sections;
   FramePacker packer;
   FrameUnpacker unpacker;
 

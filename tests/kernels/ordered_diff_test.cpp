@@ -55,14 +55,11 @@ TEST(OrderedDiff, OfNeighboursIsOneStep) {
 TEST(OrderedDiff, OfFloatsHasTheirOrder) {
   const float values[] = {-INFINITY, -3e38F, -1, -1e-30F, -0.0F, 0.0F, 1e-38F, 0.5F, 1, 65504, INFINITY};
   constexpr WordKind kF32 = {4, WordOrder::sign_magnitude};
-  uint64_t last = 0;
-  for (const float x : values) {
-    const uint64_t up = difference(kF32, bits_of(values[0]), bits_of(x));
-    if (x != values[0]) {
-      EXPECT_EQ(up % 2, 0U) << "upwards is even";
-      EXPECT_GT(up, last) << x;
-    }
-    last = up;
+  for (size_t i = 1; i < std::size(values); ++i) {
+    const uint64_t up = difference(kF32, bits_of(values[i - 1]), bits_of(values[i]));
+    EXPECT_GT(up, 0U) << values[i];
+    EXPECT_EQ(up % 2, 0U) << values[i] << " is above " << values[i - 1];
+    EXPECT_EQ(difference(kF32, bits_of(values[i]), bits_of(values[i - 1])), up - 1) << values[i];
   }
 }
 

@@ -1,0 +1,37 @@
+// Hashes of models (lib/quant/tree_hash.h), by many threads.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "lib/patch/model.h"
+#include "lib/patch/patch_file.h"
+#include "lib/quant/encode.h"
+
+namespace mlq::patch {
+
+// The leaves of one tensor, its pieces in any order. add() is thread-safe for different pieces.
+class TensorLeaves {
+ public:
+  // Room for a tensor of `bytes`.
+  void begin(uint64_t bytes);
+  void add(uint64_t piece, std::span<const std::byte> bytes);
+  // Of all pieces; gives the memory back.
+  quant::Digest end();
+
+ private:
+  std::vector<uint8_t> digests_;
+};
+
+// A tensor's part in the hash of its model.
+void add_tensor(quant::ModelHash& hash, const tensorfile::TensorInfo& tensor, const quant::Digest& digest);
+
+// Reads all of a model. Nothing if it was interrupted.
+std::optional<quant::ModelHash> hash_model(const Model& model, const quant::Resources& resources);
+
+// Reads all that a patch stores. An input Error if it is not what its content hash says. False if it was
+// interrupted.
+bool check_content(const PatchFile& patch, const quant::Resources& resources);
+
+}  // namespace mlq::patch
