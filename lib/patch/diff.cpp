@@ -90,15 +90,25 @@ class ComparingWork final : public quant::Work {
       said.changed += piece.entry.changed;
     }
     pieces_ = {};
-    if (said.changed > 0) {
-      bytes.end = stream_end(entries, std::move(frames), diffing_.packer);
-      said.stored_bytes = bytes.size();
-      diffing_.writer.add(info_, {ChangeKind::lossless, after}, std::move(bytes));
-    }
+    if (said.changed > 0) store(said, after, std::move(bytes), entries, std::move(frames));
     diffing_.finished(said);
   }
 
  private:
+  // As what changed, or as it is where that is smaller: very small tensors.
+  void store(TensorDiff& said, const quant::Digest& after, PatchWriter::Bytes bytes,
+             std::span<const PieceEntry> entries, std::vector<quant::FrameEntry> frames) {
+    bytes.end = stream_end(entries, std::move(frames), diffing_.packer);
+    ChangeKind change = ChangeKind::lossless;
+    if (bytes.size() >= info_.size_bytes) {
+      change = ChangeKind::raw;
+      said.codec = name_of(change);
+      bytes = {{}, {}, &diffing_.next, next_};
+    }
+    said.stored_bytes = bytes.size();
+    diffing_.writer.add(info_, {change, after}, std::move(bytes));
+  }
+
   struct Piece {
     PieceEntry entry;
     std::vector<quant::FrameEntry> frames;
