@@ -2,7 +2,7 @@
 // and tail; formats add faster kernels for what is common. A codec is a small struct of values:
 //
 //   unsigned bits() const                                     of a code
-//   Chosen choose(team, extreme, source, x, span) const       the block's scale, by all its threads
+//   Chosen choose(team, extreme, values, span) const          the block's scale, by all its threads
 //   const BlockScale& Chosen::scale, void put(scales, block, chosen) const
 //   float inverse(chosen) const; unsigned code(x, inverse) const
 //   float scale_at(scales, block) const; float value(code, scale) const
@@ -26,15 +26,22 @@ __device__ __forceinline__ BlockSpan span_of(const BlockLayout& layout, uint64_t
   return {row * layout.cols + col, left < layout.block ? left : layout.block, row, col};
 }
 
+// The values that are encoded, by their place in the tensor; here as they are stored.
+struct StoredValues {
+  Float source;
+  const void* x;
+  __device__ __forceinline__ float at(uint64_t i) const { return load(source, x, i); }
+};
+
 // The first element with the largest magnitude; what is not finite counts as +0 and is counted.
-template <class Team>
-__device__ __forceinline__ float block_extreme(const Team& team, Float source, const void* x,
-                                               const BlockSpan& span, uint64_t* nonfinite) {
+template <class Team, class Values>
+__device__ __forceinline__ float block_extreme(const Team& team, const Values& x, const BlockSpan& span,
+                                               uint64_t* nonfinite) {
   constexpr uint64_t kNone = ~uint64_t{0};
   uint32_t largest = 0;
   uint64_t at = kNone;
   for (uint64_t i = team.rank; i < span.size; i += Team::kSize) {
-    const float v = load(source, x, span.first + i);
+    const float v = x.at(span.first + i);
     *nonfinite += !is_finite(v);
     if (is_finite(v) && magnitude_bits(v) > largest) {
       largest = magnitude_bits(v);
@@ -43,7 +50,7 @@ __device__ __forceinline__ float block_extreme(const Team& team, Float source, c
   }
   const uint32_t absmax = team.all(largest, Largest{});
   const uint64_t first = team.all(largest == absmax ? at : kNone, Smallest{});
-  return absmax == 0 ? 0.0f : load(source, x, span.first + first);
+  return absmax == 0 ? 0.0f : x.at(span.first + first);
 }
 
 // Where the codes of a block's element (a multiple of eight in the block) lie.
@@ -70,8 +77,9 @@ MLQ_KERNEL encode_blocks(Codec codec, BlockLayout layout, uint64_t first_block, 
   const uint64_t blocks = layout.blocks();
   for (uint64_t b = first_block + team.first; b < blocks; b += team.stride) {
     const BlockSpan span = span_of(layout, b);
-    const float extreme = block_extreme(team, source, x, span, &met.nonfinite);
-    const auto chosen = codec.choose(team, extreme, source, x, span);
+    const StoredValues values{source, x};
+    const float extreme = block_extreme(team, values, span, &met.nonfinite);
+    const auto chosen = codec.choose(team, extreme, values, span);
     if (team.rank == 0) {
       codec.put(scales, b, chosen);
       count_scale(chosen.scale, &met);

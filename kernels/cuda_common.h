@@ -84,6 +84,15 @@ struct Team {
   uint64_t first = uint64_t{blockIdx.x} * kPerCta + threadIdx.x / kSize;  // its first thing to work on
   uint64_t stride = uint64_t{gridDim.x} * kPerCta;
 
+  // What the team's threads read before is read before any of them goes on.
+  __device__ __forceinline__ void wait() const {
+    if constexpr (kSize > kLanes) {
+      __syncthreads();
+    } else {
+      __syncwarp();
+    }
+  }
+
   // As over_warp().
   template <class T, class Op>
   __device__ __forceinline__ T all(T value, Op op) const {

@@ -3,6 +3,7 @@
 
 #include "kernels/block_int.h"
 #include "kernels/cast.h"
+#include "kernels/delta.h"
 #include "kernels/ec.h"
 #include "kernels/float8.h"
 #include "kernels/gram_block.h"
@@ -28,6 +29,14 @@ void block_int_decode_cuda(const BlockIntSpec&, const BlockLayout&, const uint8_
   std::abort();
 }
 void cast_cuda(uint64_t, Float, const void*, Float, void*, uint64_t*, Stream) { std::abort(); }
+void delta_encode_cuda(const BlockIntSpec&, const BlockLayout&, Float, const void*, Float, void*, uint8_t*,
+                       void*, EncodeCounts*, uint64_t*, Stream) {
+  std::abort();
+}
+void delta_apply_cuda(const BlockIntSpec&, const BlockLayout&, const uint8_t*, const void*, Float, void*,
+                      uint64_t*, Stream) {
+  std::abort();
+}
 void ec_encode_cuda(float, uint64_t, Float, const void*, uint8_t*, uint8_t*, void*, uint64_t*, void*,
                     EncodeCounts*, Stream) {
   std::abort();

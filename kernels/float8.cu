@@ -17,7 +17,7 @@ struct E4m3Codec {
   bool searches() const { return false; }
 
   template <class Team>
-  __device__ __forceinline__ Chosen choose(const Team&, float extreme, Float, const void*,
+  __device__ __forceinline__ Chosen choose(const Team&, float extreme, const StoredValues&,
                                            const BlockSpan&) const {
     const float absmax = absolute(extreme);
     return {block_scale(scale, absmax / 448.0f, absmax)};

@@ -22,7 +22,7 @@ struct Lut4Codec {
   bool searches() const { return false; }
 
   template <class Team>
-  __device__ __forceinline__ Chosen choose(const Team&, float extreme, Float, const void*,
+  __device__ __forceinline__ Chosen choose(const Team&, float extreme, const StoredValues&,
                                            const BlockSpan&) const {
     const float absmax = absolute(extreme);
     return {block_scale(spec.scale, absmax, absmax)};

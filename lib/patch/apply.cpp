@@ -21,12 +21,13 @@ class WritingWork final : public quant::Work {
         files_(files),
         hash_(hash) {}
 
-  size_t pieces() const override { return piece_count(info_.size_bytes); }
+  size_t pieces() const override { return piece_count(info_); }
   void begin() override { leaves_.begin(info_.size_bytes); }
   void run(unsigned, size_t piece, quant::Worker& worker) override {
     model_.read(tensor_, piece, worker, worker.input);
-    worker.compute([&] { leaves_.add(piece, worker.input); });
-    files_.write(tensor_, piece * kPieceBytes, worker.input);
+    const uint64_t offset = piece_range(info_, piece).first;
+    worker.compute([&] { leaves_.add(offset, worker.input); });
+    files_.write(tensor_, offset, worker.input);
     if (resources_.progress) resources_.progress(worker.input.size());
   }
   void end() override {

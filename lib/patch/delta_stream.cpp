@@ -39,7 +39,7 @@ DeltaStream::DeltaStream(const tensorfile::Source& source, size_t stored, uint64
 }
 
 void DeltaStream::read_entries(uint64_t bytes, quant::FrameUnpacker& unpacker) {
-  const uint64_t pieces = piece_count(bytes), size = pieces * kPieceEntryBytes;
+  const uint64_t pieces = piece_count(bytes, kind_.width), size = pieces * kPieceEntryBytes;
   const uint64_t own = quant::frames_of(size);
   if (own > frames_.size()) throw input_error("{}: lacks the list of its pieces; the file is damaged", what_);
   std::vector<std::byte> list, packed;
@@ -55,7 +55,7 @@ void DeltaStream::read_entries(uint64_t bytes, quant::FrameUnpacker& unpacker) {
     throw input_error("{}: the list of its pieces is too short; the file is damaged", what_);
   for (uint64_t i = 0; i < pieces; ++i)
     entries_.push_back(read_entry(std::span(list).subspan(i * kPieceEntryBytes, kPieceEntryBytes), kind_,
-                                  piece_range(bytes, i).count, what_));
+                                  piece_range(bytes, kind_.width, i).count, what_));
   frames_.resize(frames_.size() - own);
 }
 
@@ -64,7 +64,7 @@ void DeltaStream::place_frames(uint64_t bytes) {
   size_t frame = 0;
   for (uint64_t piece = 0; piece < entries_.size(); ++piece) {
     first_frames_.push_back(frame);
-    for (const uint64_t section : section_sizes(entries_[piece], kind_, piece_range(bytes, piece).count)) {
+    for (const uint64_t section : section_sizes(entries_[piece], kind_, piece_range(bytes, kind_.width, piece).count)) {
       for (uint64_t left = section; left > 0; ++frame) {
         const uint64_t size = std::min(left, quant::kFrameBytes);
         if (frame == frames_.size() || frames_[frame].bytes != size)

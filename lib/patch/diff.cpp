@@ -50,7 +50,7 @@ class ComparingWork final : public quant::Work {
         info_(diffing.next.layout().tensors[next]),
         kind_(word_kind(info_.dtype)) {}
 
-  size_t pieces() const override { return piece_count(info_.size_bytes); }
+  size_t pieces() const override { return piece_count(info_); }
   void begin() override {
     before_.begin(info_.size_bytes);
     after_.begin(info_.size_bytes);
@@ -61,8 +61,9 @@ class ComparingWork final : public quant::Work {
     diffing_.next.read(next_, piece, worker, worker.decoded);
     EncodedPiece encoded;
     worker.compute([&] {
-      before_.add(piece, worker.input);
-      after_.add(piece, worker.decoded);
+      const uint64_t offset = piece_range(info_, piece).first;
+      before_.add(offset, worker.input);
+      after_.add(offset, worker.decoded);
       encoded = encode_piece(kind_, worker.input, worker.decoded, diffing_.options.codec, worker);
     });
     Piece& kept = pieces_[piece];
@@ -134,11 +135,11 @@ class OnlyOneHasIt final : public quant::Work {
         is_said_(is_said),
         info_(model.layout().tensors[tensor]) {}
 
-  size_t pieces() const override { return piece_count(info_.size_bytes); }
+  size_t pieces() const override { return piece_count(info_); }
   void begin() override { leaves_.begin(info_.size_bytes); }
   void run(unsigned, size_t piece, Worker& worker) override {
     model_.read(tensor_, piece, worker, worker.input);
-    worker.compute([&] { leaves_.add(piece, worker.input); });
+    worker.compute([&] { leaves_.add(piece_range(info_, piece).first, worker.input); });
     if (is_new_) diffing_.progress(worker.input.size());
   }
   void end() override {

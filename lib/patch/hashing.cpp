@@ -12,7 +12,6 @@ namespace mlq::patch {
 namespace {
 
 constexpr uint64_t kDigestBytes = 16;
-constexpr uint64_t kPieceDigests = kPieceBytes / kernels::kHashLeaf * kDigestBytes;
 
 class HashWork final : public quant::Work {
  public:
@@ -23,10 +22,10 @@ class HashWork final : public quant::Work {
         resources_(resources),
         hash_(hash) {}
   void begin() override { leaves_.begin(info_.size_bytes); }
-  size_t pieces() const override { return piece_count(info_.size_bytes); }
+  size_t pieces() const override { return piece_count(info_); }
   void run(unsigned, size_t piece, quant::Worker& worker) override {
     model_.read(tensor_, piece, worker, worker.input);
-    worker.compute([&] { leaves_.add(piece, worker.input); });
+    worker.compute([&] { leaves_.add(piece_range(info_, piece).first, worker.input); });
     if (resources_.progress) resources_.progress(worker.input.size());
   }
   void end() override { add_tensor(hash_, info_, leaves_.end()); }
@@ -46,9 +45,9 @@ void TensorLeaves::begin(uint64_t bytes) {
   digests_.resize((bytes + kernels::kHashLeaf - 1) / kernels::kHashLeaf * kDigestBytes);
 }
 
-void TensorLeaves::add(uint64_t piece, std::span<const std::byte> bytes) {
+void TensorLeaves::add(uint64_t offset, std::span<const std::byte> bytes) {
   std::ranges::copy(quant::leaf_digests(bytes),
-                    digests_.begin() + static_cast<ptrdiff_t>(piece * kPieceDigests));
+                    digests_.begin() + static_cast<ptrdiff_t>(offset / kernels::kHashLeaf * kDigestBytes));
 }
 
 quant::Digest TensorLeaves::end() {

@@ -11,13 +11,14 @@
 
 namespace mlq::patch {
 
-// The leaves of one tensor, its pieces in any order. add() is thread-safe for different pieces.
+// The leaves of one tensor, in parts in any order. add() is thread-safe for different parts.
 class TensorLeaves {
  public:
   // Room for a tensor of `bytes`.
   void begin(uint64_t bytes);
-  void add(uint64_t piece, std::span<const std::byte> bytes);
-  // Of all pieces; gives the memory back.
+  // Bytes `offset` ...: whole leaves, but for the last.
+  void add(uint64_t offset, std::span<const std::byte> bytes);
+  // Of all of it; gives the memory back.
   quant::Digest end();
 
  private:

@@ -13,10 +13,19 @@
 
 namespace mlq::patch {
 
-// Pieces of a tensor of `bytes`, and where one lies in it.
-constexpr uint64_t piece_count(uint64_t bytes) { return quant::pieces_of(bytes, kPieceBytes); }
-constexpr quant::Range piece_range(uint64_t bytes, uint64_t piece) {
-  return quant::piece_at(bytes, kPieceBytes, piece);
+// Pieces of a tensor of `bytes` whose words have so many bytes, and where one lies in it, in bytes.
+constexpr uint64_t piece_bytes(unsigned width) { return kPieceWords * width; }
+constexpr uint64_t piece_count(uint64_t bytes, unsigned width) {
+  return quant::pieces_of(bytes, piece_bytes(width));
+}
+constexpr quant::Range piece_range(uint64_t bytes, unsigned width, uint64_t piece) {
+  return quant::piece_at(bytes, piece_bytes(width), piece);
+}
+inline uint64_t piece_count(const tensorfile::TensorInfo& tensor) {
+  return piece_count(tensor.size_bytes, word_kind(tensor.dtype).width);
+}
+inline quant::Range piece_range(const tensorfile::TensorInfo& tensor, uint64_t piece) {
+  return piece_range(tensor.size_bytes, word_kind(tensor.dtype).width, piece);
 }
 
 class Model {

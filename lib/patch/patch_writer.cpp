@@ -12,7 +12,7 @@ namespace mlq::patch {
 namespace {
 
 constexpr std::string_view kSpoolFolder = "/var/tmp";
-constexpr uint64_t kCopied = kPieceBytes;  // at a time
+constexpr uint64_t kCopied = uint64_t{8} << 20;  // at a time, whole leaves of hashes
 
 bool is_stream(const std::string& path) { return path == "-" || path.ends_with(".zst"); }
 
@@ -24,7 +24,7 @@ std::string scratch_folder(const std::string& path) {
 // Takes bytes in parts of any size and gives them on in pieces of kCopied.
 class InPieces {
  public:
-  explicit InPieces(std::function<void(uint64_t piece, std::span<const std::byte>)> take)
+  explicit InPieces(std::function<void(uint64_t offset, std::span<const std::byte>)> take)
       : take_(std::move(take)) {}
   // Room for the next bytes, at most `size`; to be filled.
   std::span<std::byte> next(uint64_t size) {
@@ -34,14 +34,15 @@ class InPieces {
     return std::span(held_).subspan(before);
   }
   void flush() {
-    if (!held_.empty()) take_(piece_++, held_);
+    if (!held_.empty()) take_(taken_, held_);
+    taken_ += held_.size();
     held_.clear();
   }
 
  private:
   std::function<void(uint64_t, std::span<const std::byte>)> take_;
   std::vector<std::byte> held_;
-  uint64_t piece_ = 0;
+  uint64_t taken_ = 0;
 };
 
 }  // namespace
@@ -85,14 +86,15 @@ quant::Digest PatchWriter::copy(const Stored& stored, size_t id, tensorfile::Saf
   const Bytes& bytes = stored.bytes;
   TensorLeaves leaves;
   leaves.begin(bytes.size());
-  const auto put = [&](uint64_t piece, std::span<const std::byte> part) {
-    sink.write(id, piece * kCopied, part);
-    leaves.add(piece, part);
+  const auto put = [&](uint64_t offset, std::span<const std::byte> part) {
+    sink.write(id, offset, part);
+    leaves.add(offset, part);
   };
   if (bytes.model != nullptr) {
-    for (uint64_t piece = 0; piece < piece_count(bytes.size()); ++piece) {
+    const tensorfile::TensorInfo& info = bytes.model->layout().tensors[bytes.tensor];
+    for (uint64_t piece = 0; piece < piece_count(info); ++piece) {
       bytes.model->read(bytes.tensor, piece, worker, worker.input);
-      if (!worker.input.empty()) put(piece, worker.input);
+      if (!worker.input.empty()) put(piece_range(info, piece).first, worker.input);
     }
     return leaves.end();
   }

@@ -57,7 +57,7 @@ void PatchedModel::read(size_t tensor, uint64_t piece, quant::Worker& worker,
                         std::vector<std::byte>& out) const {
   const History& history = history_[tensor];
   if (history.raw != nullptr) {
-    const quant::Range range = piece_range(layout_.tensors[tensor].size_bytes, piece);
+    const quant::Range range = piece_range(layout_.tensors[tensor], piece);
     out.resize(range.count);
     history.raw->source().read(history.stored, range.first, out);
   } else {

@@ -121,12 +121,12 @@ TEST(Patch, OfNothingIsNothing) {
 // Several pieces, so that they come in any order.
 struct Large {
   explicit Large(const TempDir& tmp) {
-    const uint64_t elems = (kPieceBytes * 5 / 2) / 2;
+    const uint64_t elems = kPieceWords * 5 / 2;
     std::vector<std::byte> bytes = any_bytes(2 * elems, 3);
     write_model(tmp / "a", {{"w", Dtype::bf16, {elems}, bytes}, raw_tensor("x", Dtype::u8, {3}, "abc")});
     bytes = with_changes(std::move(bytes), 2, 100);
     write_model(tmp / "b", {{"w", Dtype::bf16, {elems}, bytes}, raw_tensor("x", Dtype::u8, {3}, "abd")});
-    for (size_t i = 0; i < 2 * kPieceBytes; i += 5) bytes[i] ^= std::byte{3};  // the last piece stays
+    for (size_t i = 0; i < 4 * kPieceWords; i += 5) bytes[i] ^= std::byte{3};  // the last piece stays
     write_model(tmp / "c", {{"w", Dtype::bf16, {elems}, bytes}});
   }
 };

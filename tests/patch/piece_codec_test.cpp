@@ -40,11 +40,11 @@ std::vector<std::byte> decompressed(const EncodedPiece& piece) {
 
 // Normal weights as bf16, and the same after updates of that size.
 struct Weights {
-  static constexpr uint64_t kElems = kPieceBytes / 2;
+  static constexpr uint64_t kElems = kPieceWords;
   Weights()
       : w(quant::normal_values(Float::f32, kElems, 1)), u(quant::normal_values(Float::f32, kElems, 2)) {}
   std::vector<std::byte> after(float update) const {
-    std::vector<std::byte> out(kPieceBytes);
+    std::vector<std::byte> out(2 * kElems);
     for (uint64_t i = 0; i < kElems; ++i)
       kernels::store(
           Float::bf16, out.data(), i,
@@ -109,9 +109,9 @@ TEST(PieceCodec, SaysWhatItSays) {
   std::vector<std::byte> bytes;
   append_entry(entry, bytes);
   ASSERT_EQ(bytes.size(), kPieceEntryBytes);
-  EXPECT_EQ(read_entry(bytes, kBf16, kPieceBytes, "test"), entry);
+  EXPECT_EQ(read_entry(bytes, kBf16, 2 * kPieceWords, "test"), entry);
   EXPECT_THROW(read_entry(bytes, kBf16, 139'998, "test"), Error) << "more changes than words";
-  EXPECT_THROW(read_entry(bytes, {1, WordOrder::integer}, kPieceBytes, "test"), Error)
+  EXPECT_THROW(read_entry(bytes, {1, WordOrder::integer}, 2 * kPieceWords, "test"), Error)
       << "more planes than bytes";
   for (const PieceEntry bad :
        {PieceEntry{static_cast<PieceCodec>(4), 1, 1, 0}, PieceEntry{PieceCodec::unchanged, 0, 1, 0},
@@ -121,7 +121,7 @@ TEST(PieceCodec, SaysWhatItSays) {
         PieceEntry{PieceCodec::bit_xor, 0, 1, 0}}) {
     bytes.clear();
     append_entry(bad, bytes);
-    EXPECT_THROW(read_entry(bytes, kBf16, kPieceBytes, "test"), Error);
+    EXPECT_THROW(read_entry(bytes, kBf16, 2 * kPieceWords, "test"), Error);
   }
 }
 
