@@ -68,13 +68,13 @@ std::unique_ptr<PatchedModel> checked_model(const Model& base, std::optional<qua
   for (const PatchFile* patch : patches)
     if (!check_content(*patch, quiet(resources))) return nullptr;
   if (base_hash || patches.empty()) return model;
-  const auto hash = hash_model(base, quiet(resources));
+  const auto hash = hash_tensors(base, quiet(resources));
   if (!hash) return nullptr;
-  if (hash->digest() != patches.front()->parent())
+  if (hash->model.digest() != patches.front()->parent())
     throw input_error(
         "{}: is for {}, and {} is {}; name the patches in their order, from the one for the base on",
         patches.front()->name(), quant::hash_text(patches.front()->parent()), base.name(),
-        quant::hash_text(hash->digest()));
+        quant::hash_text(hash->model.digest()));
   return model;
 }
 

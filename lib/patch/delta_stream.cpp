@@ -64,7 +64,8 @@ void DeltaStream::place_frames(uint64_t bytes) {
   size_t frame = 0;
   for (uint64_t piece = 0; piece < entries_.size(); ++piece) {
     first_frames_.push_back(frame);
-    for (const uint64_t section : section_sizes(entries_[piece], kind_, piece_range(bytes, kind_.width, piece).count)) {
+    for (const uint64_t section :
+         section_sizes(entries_[piece], kind_, piece_range(bytes, kind_.width, piece).count)) {
       for (uint64_t left = section; left > 0; ++frame) {
         const uint64_t size = std::min(left, quant::kFrameBytes);
         if (frame == frames_.size() || frames_[frame].bytes != size)

@@ -15,12 +15,12 @@ constexpr uint64_t kDigestBytes = 16;
 
 class HashWork final : public quant::Work {
  public:
-  HashWork(const Model& model, size_t tensor, const quant::Resources& resources, quant::ModelHash& hash)
+  HashWork(const Model& model, size_t tensor, const quant::Resources& resources, ModelDigests& digests)
       : model_(model),
         tensor_(tensor),
         info_(model.layout().tensors[tensor]),
         resources_(resources),
-        hash_(hash) {}
+        digests_(digests) {}
   void begin() override { leaves_.begin(info_.size_bytes); }
   size_t pieces() const override { return piece_count(info_); }
   void run(unsigned, size_t piece, quant::Worker& worker) override {
@@ -28,14 +28,18 @@ class HashWork final : public quant::Work {
     worker.compute([&] { leaves_.add(piece_range(info_, piece).first, worker.input); });
     if (resources_.progress) resources_.progress(worker.input.size());
   }
-  void end() override { add_tensor(hash_, info_, leaves_.end()); }
+  void end() override {
+    const quant::Digest digest = leaves_.end();
+    add_tensor(digests_.model, info_, digest);
+    digests_.tensors.emplace(info_.name, digest);
+  }
 
  private:
   const Model& model_;
   const size_t tensor_;
   const tensorfile::TensorInfo& info_;
   const quant::Resources& resources_;
-  quant::ModelHash& hash_;
+  ModelDigests& digests_;
   TensorLeaves leaves_;
 };
 
@@ -60,20 +64,20 @@ void add_tensor(quant::ModelHash& hash, const tensorfile::TensorInfo& tensor, co
   hash.add(tensor.name, tensorfile::dtype_name(tensor.dtype), tensor.shape, digest);
 }
 
-std::optional<quant::ModelHash> hash_model(const Model& model, const quant::Resources& resources) {
-  quant::ModelHash hash;
+std::optional<ModelDigests> hash_tensors(const Model& model, const quant::Resources& resources) {
+  ModelDigests digests;
   std::vector<std::unique_ptr<quant::Work>> works;
   for (size_t i = 0; i < model.layout().tensors.size(); ++i)
-    works.push_back(std::make_unique<HashWork>(model, i, resources, hash));
+    works.push_back(std::make_unique<HashWork>(model, i, resources, digests));
   quant::Turnstile none;
   if (!quant::run_works(works, resources, none)) return std::nullopt;
-  return hash;
+  return digests;
 }
 
 bool check_content(const PatchFile& patch, const quant::Resources& resources) {
-  const auto stored = hash_model(SourceModel(patch.source()), resources);
+  const auto stored = hash_tensors(SourceModel(patch.source()), resources);
   if (!stored) return false;
-  const quant::Digest found = content_hash(patch.source().shard(0).metadata, *stored);
+  const quant::Digest found = content_hash(patch.source().shard(0).metadata, stored->model);
   if (found != patch.content())
     throw input_error("{}: holds {}, but {} is stated; the patch is damaged", patch.name(),
                       quant::hash_text(found), quant::hash_text(patch.content()));

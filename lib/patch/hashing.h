@@ -1,8 +1,10 @@
 // Hashes of models (lib/quant/tree_hash.h), by many threads.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "lib/patch/model.h"
@@ -28,8 +30,12 @@ class TensorLeaves {
 // A tensor's part in the hash of its model.
 void add_tensor(quant::ModelHash& hash, const tensorfile::TensorInfo& tensor, const quant::Digest& digest);
 
+struct ModelDigests {
+  quant::ModelHash model;
+  std::map<std::string, quant::Digest> tensors;
+};
 // Reads all of a model. Nothing if it was interrupted.
-std::optional<quant::ModelHash> hash_model(const Model& model, const quant::Resources& resources);
+std::optional<ModelDigests> hash_tensors(const Model& model, const quant::Resources& resources);
 
 // Reads all that a patch stores. An input Error if it is not what its content hash says. False if it was
 // interrupted.

@@ -34,7 +34,8 @@ class Model {
   virtual const std::string& name() const = 0;  // for messages
   virtual const Layout& layout() const = 0;
   // The bytes of piece `piece` of tensor `tensor` of the layout. Thread-safe, a worker a thread; uses its
-  // packed, values and other. Errors: environment Error where reading fails, input Error for what is damaged.
+  // packed, sections, values and other. Errors: environment Error where reading fails, input Error for what
+  // is damaged.
   virtual void read(size_t tensor, uint64_t piece, quant::Worker& worker,
                     std::vector<std::byte>& out) const = 0;
   // An input Error if a file has changed since it was opened. To be called when all is read.

@@ -1,5 +1,7 @@
 #include "lib/patch/patch_file.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "lib/base/error.h"
@@ -43,6 +45,10 @@ std::optional<uint64_t> read_step(const Metadata& metadata, const std::string& w
   return step;
 }
 
+constexpr ChangeKind kChangeKinds[] = {ChangeKind::lossless, ChangeKind::raw, ChangeKind::delta,
+                                       ChangeKind::key};
+std::string_view name_of_kind(ChangeKind kind) { return name_of(kind); }
+
 void add_text(quant::ByteHash& hash, std::string_view text) {
   uint64_t size = text.size();
   std::array<std::byte, 8> bytes{};
@@ -56,12 +62,28 @@ void add_text(quant::ByteHash& hash, std::string_view text) {
 
 }  // namespace
 
-std::string_view name_of(ChangeKind kind) { return kind == ChangeKind::lossless ? "lossless" : "raw"; }
+std::string_view name_of(ChangeKind kind) {
+  switch (kind) {
+    case ChangeKind::lossless:
+      return "lossless";
+    case ChangeKind::raw:
+      return "raw";
+    case ChangeKind::delta:
+      return "delta";
+    case ChangeKind::key:
+      return "key";
+  }
+  return "";
+}
 
 std::string change_json(const TensorChange& change) {
   jsonl::Buffer out;
   out.raw("{\"change\":");
   out.string(name_of(change.kind));
+  if (is_lossy(change.kind)) {
+    out.raw(',');
+    out.raw(spec_json(change.lossy));
+  }
   out.raw(",\"hash\":");
   out.string(quant::hash_text(change.result));
   out.raw('}');
@@ -81,14 +103,26 @@ TensorChange parse_change(std::string_view name, std::string_view json, const st
       throw fail(fmt::format("\"{}\" is missing or no text", key));
     return value->text;
   };
+  const auto number = [&](std::string_view key) {
+    const jsonl::Value* value = object.parser().find(key);
+    const auto count = value == nullptr ? std::nullopt : value->as_uint64();
+    if (!count) throw fail(fmt::format("\"{}\" is missing or no whole number", key));
+    return *count;
+  };
   TensorChange change;
   const std::string_view kind = text("change");
-  if (kind == name_of(ChangeKind::raw))
-    change.kind = ChangeKind::raw;
-  else if (kind != name_of(ChangeKind::lossless))
+  const auto* const found = std::ranges::find(kChangeKinds, kind, name_of_kind);
+  if (found == std::end(kChangeKinds))
     throw fail(fmt::format("{} is no change that is known", tensorfile::in_quotes(kind)));
-  try {
+  change.kind = *found;
+  try {  // what these do not know is a usage Error, and here the file's fault
     change.result = quant::parse_hash(text("hash"));
+    if (!is_lossy(change.kind)) return change;
+    change.lossy.code.bits = static_cast<unsigned>(std::min<uint64_t>(number("bits"), 64));
+    change.lossy.block = number("block");
+    change.lossy.code.grid = quant::parse_grid(text("grid"));
+    change.lossy.code.scale = quant::parse_float(text("scale"));
+    validate(change.lossy);
   } catch (const Error& error) {
     throw fail(error.what());
   }
@@ -156,6 +190,9 @@ void PatchFile::read_entries() {
     if (change.kind == ChangeKind::raw ? is.dtype != becomes.dtype || is.shape != becomes.shape
                                        : is.dtype != tensorfile::Dtype::u8 || is.shape.size() != 1)
       throw fail("is stored with another type or shape");
+    if (is_lossy(change.kind) &&
+        (!state_float(becomes.dtype) || is.size_bytes != stored_bytes(change.lossy, becomes.elems)))
+      throw fail("is stored with another size than its codes have");
     entries_[*place] = Entry{change, *stored};
   }
   if (count != source_.tensors().size())

@@ -11,8 +11,8 @@
 //   mlq.file.N, mlq.header.N, mlq.index.name, mlq.index     layout.h
 //   mlq.t.NAME         TensorChange, as JSON
 //
-// Of a tensor X that is of the parent's type and shape, `X.mlq.delta` holds what changed (delta_stream.h);
-// one that is new or of another type or shape stands in the patch as it is, under its name.
+// Of a tensor X, `X.mlq.delta` holds what changed: without loss (delta_stream.h) or with loss (lossy.h). One
+// that is new or of another type or shape may stand in the patch as it is, under its name.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "lib/patch/layout.h"
+#include "lib/patch/lossy.h"
 #include "lib/quant/tree_hash.h"
 #include "lib/tensorfile/source.h"
 
@@ -32,15 +33,19 @@ inline constexpr std::string_view kParentKey = "mlq.parent_hash", kResultKey = "
 inline constexpr std::string_view kStepKey = "mlq.step", kContentKey = "mlq.content_hash";
 
 enum class ChangeKind : uint8_t {
-  lossless,  // a delta stream
+  lossless,  // a delta stream, to a tensor of the same type and shape
   raw,       // the bytes themselves
+  delta,     // codes of differences to a tensor of the same shape, in any type of float
+  key,       // codes of differences to zeros
 };
 std::string_view name_of(ChangeKind kind);
+constexpr bool is_lossy(ChangeKind kind) { return kind == ChangeKind::delta || kind == ChangeKind::key; }
 
 // What a patch says of one tensor.
 struct TensorChange {
   ChangeKind kind = ChangeKind::lossless;
   quant::Digest result{};  // hash of the tensor's bytes as the patch leaves it
+  LossySpec lossy = {};    // of delta and key
 };
 std::string change_json(const TensorChange& change);
 // An input Error that names `where` and the tensor for what change_json() does not write.

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "lib/patch/delta_stream.h"
@@ -34,15 +35,27 @@ class PatchedModel final : public Model {
   LastChange last_change(size_t tensor) const { return history_[tensor].last; }
 
  private:
-  // Where a tensor comes from: a tensor of the base, or one that a patch stores as it is; and what then
-  // changed it.
+  // Codes with loss, and the type of the state before them.
+  struct Lossy {
+    const PatchFile* patch = nullptr;
+    const PatchFile::Entry* entry = nullptr;
+    tensorfile::Dtype before = {}, after = {};
+    uint64_t elems = 0;
+  };
+  using Change = std::variant<std::unique_ptr<DeltaStream>, Lossy>;
+  // Where a tensor comes from: a tensor of the base, one that a patch stores as it is, or zeros, which a key
+  // frame changes; and what then changed it.
   struct History {
     std::optional<size_t> base;
     const PatchFile* raw = nullptr;
     size_t stored = 0;
-    std::vector<std::unique_ptr<DeltaStream>> changes;
+    std::vector<Change> changes;
     LastChange last;
   };
+  History followed(const Layout& before, std::vector<History>& histories, const PatchFile& patch,
+                   size_t tensor) const;
+  void apply(const Lossy& change, uint64_t piece, quant::Worker& worker,
+             std::vector<std::byte>& values) const;
   void follow(const Layout& before, std::vector<History>& histories, const PatchFile& patch);
 
   const Model& base_;

@@ -118,8 +118,8 @@ struct TensorDelta {
   std::string name;
   std::string codec;
   uint64_t elems = 0;
-  uint64_t changed = 0;
-  double changed_share = 0;
+  std::optional<uint64_t> changed;
+  std::optional<double> changed_share;
   std::optional<double> bits_per_weight, rel_rmse;
   uint64_t size_bytes = 0;
   std::optional<bool> key_frame;
@@ -132,8 +132,8 @@ struct Patch {
   uint64_t tensors = 0;
   uint64_t changed_tensors = 0;
   uint64_t elems = 0;
-  uint64_t changed = 0;
-  double changed_share = 0;
+  std::optional<uint64_t> changed;
+  std::optional<double> changed_share;
   uint64_t in_bytes = 0;
   uint64_t out_bytes = 0;
   double ratio = 0;

@@ -195,12 +195,12 @@ struct Schema<TensorDelta> {
   static constexpr auto fields = std::tuple{
       field<"name", &TensorDelta::name>("", "The tensor."),
       field<"codec", &TensorDelta::codec>("",
-                                          "unchanged, gap, bitmap, xor, mixed (of these, by piece), raw "
+                                          "unchanged, gap, bitmap, xor, mixed (of these, by piece), delta, key (with loss), raw "
                                           "(new, or of another type or shape) or "
                                           "removed."),
       field<"elems", &TensorDelta::elems>("", "Number of elements; 0 if it was removed."),
       field<"changed", &TensorDelta::changed>(
-          "", "Words that differ: elements, of types below a byte bytes, of complex numbers halves."),
+          "", "Words that differ: elements, of types below a byte bytes, of complex numbers halves; none with loss."),
       field<"changed_share", &TensorDelta::changed_share>("", "Of all its words."),
       field<"bits_per_weight", &TensorDelta::bits_per_weight>("bits",
                                                               "All that the patch stores of it, an element."),
@@ -224,7 +224,7 @@ struct Schema<Patch> {
       field<"tensors", &Patch::tensors>("", "Tensors of the new model."),
       field<"changed_tensors", &Patch::changed_tensors>("", "Those that changed, are new or were removed."),
       field<"elems", &Patch::elems>("", "Elements of the new model."),
-      field<"changed", &Patch::changed>("", "Words that differ."),
+      field<"changed", &Patch::changed>("", "Words that differ; none with loss."),
       field<"changed_share", &Patch::changed_share>("", "Of all words."),
       field<"in_bytes", &Patch::in_bytes>("bytes", "Size of the new model's tensors."),
       field<"out_bytes", &Patch::out_bytes>("bytes", "Size of the patch."),

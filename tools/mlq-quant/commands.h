@@ -25,6 +25,7 @@ cli::Command bench_command();
 cli::Command diff_command();
 cli::Command apply_command();
 cli::Command squash_command();
+cli::Command chain_command();
 
 // Where records go: standard output, unless the data goes there.
 class RecordStream {

@@ -5,32 +5,14 @@
 
 #include "lib/base/units.h"
 #include "lib/cli/table.h"
+#include "lib/quant/decibel.h"
 #include "lib/quant/tree_hash.h"
 
 namespace mlq::tools {
 namespace {
 
-std::optional<patch::PieceCodec> codec_of(const std::string& name) {
-  for (const patch::PieceCodec codec :
-       {patch::PieceCodec::gap, patch::PieceCodec::bitmap, patch::PieceCodec::bit_xor})
-    if (patch::name_of(codec) == name) return codec;
-  return std::nullopt;
-}
-
 double share(uint64_t part, uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
-}
-
-records::TensorDelta record_of(const patch::TensorDiff& tensor) {
-  records::TensorDelta record;
-  record.name = tensor.name;
-  record.codec = tensor.codec;
-  record.elems = tensor.elems;
-  record.changed = tensor.changed;
-  record.changed_share = share(tensor.changed, tensor.words);
-  if (tensor.elems > 0) record.bits_per_weight = share(8 * tensor.stored_bytes, tensor.elems);
-  record.size_bytes = tensor.stored_bytes;
-  return record;
 }
 
 records::Patch record_of(const patch::PatchReport& report, const PatchArguments& a,
@@ -43,12 +25,15 @@ records::Patch record_of(const patch::PatchReport& report, const PatchArguments&
   record.tensors = report.tensors;
   record.changed_tensors = report.changed_tensors;
   record.elems = report.elems;
-  record.changed = report.changed;
-  record.changed_share = share(report.changed, report.words);
+  if (!a.options.lossy) {
+    record.changed = report.changed;
+    record.changed_share = share(report.changed, report.words);
+  }
   record.in_bytes = report.in_bytes;
   record.out_bytes = report.out_bytes;
   record.ratio = share(report.out_bytes, report.in_bytes);
   record.bits_per_weight = share(8 * report.out_bytes, report.elems);
+  if (report.signal > 0) record.rel_rmse = quant::relative_error(report.signal, report.noise);
   record.duration_ns = std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count();
   record.rate_bytes_per_s = static_cast<double>(report.in_bytes) /
                             (static_cast<double>(std::max<int64_t>(record.duration_ns, 1)) * 1e-9);
@@ -58,27 +43,55 @@ records::Patch record_of(const patch::PatchReport& report, const PatchArguments&
 
 void print(cli::Context& context, const records::Patch& p) {
   if (!context.wants_summary()) return;
-  context.print(fmt::format(
-      "{} of {} tensors changed, {:.3g} % of all values: {} MB become {} MB ({:.3g} %), {} MB/s\n",
-      p.changed_tensors, p.tensors, 100 * p.changed_share,
-      cli::rounded(static_cast<double>(p.in_bytes) / 1e6),
-      cli::rounded(static_cast<double>(p.out_bytes) / 1e6), 100 * p.ratio,
-      cli::rounded(p.rate_bytes_per_s / 1e6)));
+  std::string text = fmt::format("{} of {} tensors changed", p.changed_tensors, p.tensors);
+  if (p.changed_share) text += fmt::format(", {:.3g} % of all values", 100 * *p.changed_share);
+  if (p.rel_rmse) text += fmt::format(", relative error {:.3g}", *p.rel_rmse);
+  context.print(text + fmt::format("\n{} MB become {} MB ({:.3g} %) at {} MB/s\n",
+                                   cli::rounded(static_cast<double>(p.in_bytes) / 1e6),
+                                   cli::rounded(static_cast<double>(p.out_bytes) / 1e6), 100 * p.ratio,
+                                   cli::rounded(p.rate_bytes_per_s / 1e6)));
 }
 
 }  // namespace
+
+std::optional<patch::PieceCodec> parse_codec(const std::string& name) {
+  for (const patch::PieceCodec codec :
+       {patch::PieceCodec::gap, patch::PieceCodec::bitmap, patch::PieceCodec::bit_xor})
+    if (patch::name_of(codec) == name) return codec;
+  return std::nullopt;
+}
+
+records::TensorDelta record_of(const patch::TensorDiff& tensor) {
+  records::TensorDelta record;
+  record.name = tensor.name;
+  record.codec = tensor.codec;
+  record.elems = tensor.elems;
+  if (tensor.rel_rmse) {
+    record.rel_rmse = tensor.rel_rmse;
+    record.key_frame = tensor.key_frame;
+  } else {
+    record.changed = tensor.changed;
+    record.changed_share = share(tensor.changed, tensor.words);
+  }
+  if (tensor.elems > 0) record.bits_per_weight = share(8 * tensor.stored_bytes, tensor.elems);
+  record.size_bytes = tensor.stored_bytes;
+  return record;
+}
+
+cli::Option codec_option(std::string& codec) {
+  return cli::text("codec", "NAME", "How changes are stored.", codec)
+      .one_of({{"auto", "gap for up to a fifth of the values, else what is smaller"},
+               {"gap", "distances between changed values, and by how much they changed"},
+               {"bitmap", "a bit for each value, and by how much the changed ones changed"},
+               {"xor", "the exclusive or of all values"}})
+      .shown_default("auto");
+}
 
 std::vector<cli::Option> patch_options(PatchArguments& a) {
   return {cli::text("output", "D", "Patch to write, or - for standard output.", a.out).shortened('o').file(),
           cli::value_option("step", "N", "Step that the new model is of, said in the patch.", a.options.step,
                             parse_count),
-          cli::text("codec", "NAME", "How changes are stored.", a.codec)
-              .one_of({{"auto", "gap for up to a fifth of the values, else what is smaller"},
-                       {"gap", "distances between changed values, and by how much they changed"},
-                       {"bitmap", "a bit for each value, and by how much the changed ones changed"},
-                       {"xor", "the exclusive or of all values"}})
-              .shown_default("auto"),
-          records_option(a.records), memory_option(a.memory_bytes)};
+          codec_option(a.codec), records_option(a.records), memory_option(a.memory_bytes)};
 }
 
 std::vector<patch::PatchFile> open_patches(const cli::Context& context, const std::vector<std::string>& paths,
@@ -102,7 +115,7 @@ std::vector<const patch::PatchFile*> pointers(const std::vector<patch::PatchFile
 ExitKind make_patch(const patch::Model& base, const patch::Model& next, PatchArguments& a,
                     RecordStream& stream, cli::Context& context,
                     std::chrono::steady_clock::time_point begin) {
-  a.options.codec = codec_of(a.codec);
+  a.options.codec = parse_codec(a.codec);
   a.options.resources = resources(context, a.memory_bytes, next.layout().tensor_bytes());
   const patch::PatchReport report =
       patch::diff(base, next, a.out, a.options,

@@ -19,6 +19,9 @@ struct PatchArguments {
   patch::DiffOptions options;
   uint64_t memory_bytes = quant::Resources().memory_bytes;
 };
+cli::Option codec_option(std::string& codec);
+// None for `auto`.
+std::optional<patch::PieceCodec> parse_codec(const std::string& name);
 std::vector<cli::Option> patch_options(PatchArguments& arguments);
 
 // The files, opened. A usage Error if one of them is `out`.
@@ -26,6 +29,7 @@ std::vector<patch::PatchFile> open_patches(const cli::Context& context, const st
                                            const std::string& out);
 std::vector<const patch::PatchFile*> pointers(const std::vector<patch::PatchFile>& patches);
 
+records::TensorDelta record_of(const patch::TensorDiff& tensor);
 // Makes the patch and says what it is, with records and, if wanted, a summary.
 ExitKind make_patch(const patch::Model& base, const patch::Model& next, PatchArguments& arguments,
                     RecordStream& stream, cli::Context& context, std::chrono::steady_clock::time_point begin);
