@@ -144,9 +144,10 @@ size_t Chain::find(uint64_t step) const {
   throw input_error("{}: has no step {}{}", folder_, step, around);
 }
 
-ChainPath Chain::path_to(uint64_t step) const {
+ChainPath Chain::path_to(uint64_t step) const { return path_to_link(find(step)); }
+
+ChainPath Chain::path_to_link(size_t at) const {
   ChainPath path;
-  size_t at = find(step);
   for (; !links_[at].is_anchor; --at) path.patches.push_back(at);  // the first is an anchor
   path.anchor = at;
   std::ranges::reverse(path.patches);

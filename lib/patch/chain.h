@@ -49,6 +49,8 @@ class Chain {
   // To the model at `step`, from the nearest anchor at or before it. An input Error that names the steps
   // around it if there is none.
   ChainPath path_to(uint64_t step) const;
+  // To the model that link `index` makes: by its patch, also where an anchor has the same.
+  ChainPath path_to_link(size_t index) const;
   // To the model at `step` from the latest model before it that has that hash, by patches alone; nothing if
   // there is no such way.
   std::optional<ChainPath> path_from(const quant::Digest& model, uint64_t step) const;

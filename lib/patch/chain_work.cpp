@@ -191,7 +191,7 @@ bool verify_chain(const Chain& chain, const quant::Resources& resources,
       const quant::Digest stated = stated_hash(patch, digests);
       if (stated != links[i].result) wrong = fmt::format("it makes {}", quant::hash_text(stated));
       if (!ends || !wrong.empty()) return true;
-      const ChainFiles files(chain, chain.path_to(links[i].step));
+      const ChainFiles files(chain, chain.path_to_link(i));
       const auto made = hash_tensors(files.model(), resources);
       if (!made) return false;
       if (made->model.digest() != links[i].result)

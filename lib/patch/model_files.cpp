@@ -44,7 +44,8 @@ bool belongs_to_a_model(const std::string& name) {
 
 }  // namespace
 
-ModelFiles::ModelFiles(const std::string& out, const Layout& layout) : layout_(layout), target_(out) {
+ModelFiles::ModelFiles(const std::string& out, const Layout& layout)
+    : layout_(layout), name_(out), target_(out) {
   const bool folder = is_folder(out);
   if (layout.needs_folder() && !folder)
     throw usage_error("-o: the model is {} files{}; name a folder, with / at its end", layout.files.size(),
@@ -70,7 +71,8 @@ ModelFiles::~ModelFiles() {
 // then it is his result, and ours is another.
 void ModelFiles::begin_folder() {
   std::error_code error;
-  while (target_.size() > 1 && target_.ends_with('/')) target_.pop_back();
+  while (name_.size() > 1 && name_.ends_with('/')) name_.pop_back();
+  target_ = name_;
   if (fs::is_directory(target_, error)) target_ = fs::canonical(target_, error).string();
   const std::string part = target_ + ".part";
   do {
@@ -100,7 +102,7 @@ std::vector<std::string> ModelFiles::publish() {
   std::vector<std::string> paths;
   for (size_t i = 0; i < files_.size(); ++i) {
     files_[i]->publish(layout_.files[i].size_bytes);
-    paths.push_back(part_folder_.empty() ? target_ : target_ + "/" + layout_.files[i].name);
+    paths.push_back(part_folder_.empty() ? name_ : name_ + "/" + layout_.files[i].name);
   }
   if (part_folder_.empty()) return paths;
   if (layout_.index) {

@@ -39,7 +39,8 @@ class ModelFiles {
   void replace_folder();
 
   const Layout& layout_;
-  std::string target_;       // the file, or the folder without a slash
+  std::string name_;         // as given: the file, or the folder without a slash
+  std::string target_;       // the folder behind symbolic links
   std::string part_folder_;  // where the files of a folder are made; empty for a single file, and when it is
                              // published
   tensorfile::Fd lock_;      // of that folder

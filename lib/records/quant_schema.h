@@ -195,12 +195,13 @@ struct Schema<TensorDelta> {
   static constexpr auto fields = std::tuple{
       field<"name", &TensorDelta::name>("", "The tensor."),
       field<"codec", &TensorDelta::codec>("",
-                                          "unchanged, gap, bitmap, xor, mixed (of these, by piece), delta, key (with loss), raw "
-                                          "(new, or of another type or shape) or "
-                                          "removed."),
+                                          "unchanged; gap, bitmap, xor or, by piece, mixed; delta or key "
+                                          "(with loss); raw (new, of another type or "
+                                          "shape, or very small); removed."),
       field<"elems", &TensorDelta::elems>("", "Number of elements; 0 if it was removed."),
-      field<"changed", &TensorDelta::changed>(
-          "", "Words that differ: elements, of types below a byte bytes, of complex numbers halves; none with loss."),
+      field<"changed", &TensorDelta::changed>("",
+                                              "Words that differ: elements, of types below a byte bytes, of "
+                                              "complex numbers halves; none with loss."),
       field<"changed_share", &TensorDelta::changed_share>("", "Of all its words."),
       field<"bits_per_weight", &TensorDelta::bits_per_weight>("bits",
                                                               "All that the patch stores of it, an element."),

@@ -143,6 +143,8 @@ cli::Command apply_command() {
                  "File to write, or - for standard output; for a model in several files a folder.", a.out)
            .shortened('o')
            .file(),
+       cli::value_option("to", "STEP", "Of a chain: the step whose model is wanted.", a.to, parse_count)
+           .shown_default("the last"),
        records_option(a.records), memory_option(a.memory_bytes)});
   command.examples = {
       {"mlq-quant apply step100.safetensors d101.mlqd -o step101.safetensors", "the next checkpoint"},

@@ -170,10 +170,10 @@ cli::Command chain_command() {
                              a.drop_before, parse_count),
                          records_option(a.records), memory_option(a.memory_bytes)});
   command.examples = {
-      {"mlq-quant chain run1 --add step100.safetensors --step 100 --anchor-every 50",
+      {"mlq-quant chain run1 --add step103.safetensors --step 103 --anchor-every 50",
        "put a checkpoint into the chain"},
       {"mlq-quant chain run1 --verify --summary", "is all of it whole? exit status 1 if not"},
-      {"mlq-quant apply run1 --to 100 -o step100.safetensors", "the model of a step"},
+      {"mlq-quant apply run1 --to 101 -o step101.safetensors", "the model of a step"},
   };
   command.run = [arguments](Context& context) { return chain(*arguments, context); };
   return command;
