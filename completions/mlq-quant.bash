@@ -12,7 +12,7 @@ _mlq_quant_table() {
     'diff') commands='' options='--output -o --step --codec --records --mem --bits --next-base --block --grid --state-dtype --key --key-frame --rekey-above --min-elems --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --step --codec --records --mem --bits --next-base --block --grid --state-dtype --key --rekey-above --min-elems --threads -j ' ;;
     'apply') commands='' options='--output -o --to --records --mem --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --to --records --mem --threads -j ' ;;
     'squash') commands='' options='--base --output -o --step --codec --records --mem --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --base --output -o --step --codec --records --mem --threads -j ' ;;
-    'chain') commands='' options='--add --step --anchor --anchor-every --codec --verify --drop-before --records --mem --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --add --step --anchor-every --codec --drop-before --records --mem --threads -j ' ;;
+    'chain') commands='' options='--add --step --anchor --anchor-every --codec --verify --drop-before --mem --output -o --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --add --step --anchor-every --codec --drop-before --mem --output -o --threads -j ' ;;
     'bench') commands='kernel io' options='--help -h' takes='  ' ;;
     'bench kernel') commands='' options='--formats --dtype --elems --time --output -o --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --formats --dtype --elems --time --output -o ' ;;
     'bench io') commands='' options='--size --output -o --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --size --output -o ' ;;
@@ -71,7 +71,7 @@ _mlq_quant_words() {
     'squash:#'*) words=-f ;;
     'chain:--add') words=-f ;;
     'chain:--codec') words='auto gap bitmap xor' ;;
-    'chain:--records') words=-f ;;
+    'chain:--output' | 'chain:-o') words=-f ;;
     'chain:#'0) words=-d ;;
     'bench kernel:--dtype') words='bf16 f16 f32' ;;
     'bench kernel:--output' | 'bench kernel:-o') words=-f ;;

@@ -7,6 +7,7 @@
 #include "lib/base/error.h"
 #include "lib/patch/hashing.h"
 #include "lib/quant/tensor_meta.h"
+#include "lib/tensorfile/part_file.h"
 
 namespace mlq::patch {
 namespace {
@@ -48,9 +49,11 @@ class InPieces {
 }  // namespace
 
 PatchWriter::PatchWriter(std::string path)
-    : path_(std::move(path)),
-      scratch_name_("a temporary file in " + scratch_folder(path_)),
-      scratch_(tensorfile::open_scratch(scratch_folder(path_))) {}
+    : path_(std::move(path)), scratch_name_("a temporary file in " + scratch_folder(path_)) {
+  // What stands in the way of the patch is better known before it is made.
+  { const tensorfile::PartFile probe(path_, false, std::string(kSpoolFolder)); }
+  scratch_ = tensorfile::open_scratch(scratch_folder(path_));
+}
 
 PatchWriter::Extent PatchWriter::keep(std::span<const std::byte> bytes) {
   const Extent extent{kept_.fetch_add(bytes.size()), bytes.size()};

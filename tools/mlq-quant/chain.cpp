@@ -13,7 +13,7 @@ using cli::Context;
 using cli::Shared;
 
 struct ChainArguments {
-  std::string folder, add, records, codec = "auto";
+  std::string folder, add, codec = "auto";
   std::optional<uint64_t> step, anchor_every, drop_before;
   bool anchor = false, verify = false;
   uint64_t memory_bytes = quant::Resources().memory_bytes;
@@ -47,7 +47,7 @@ void print(Context& context, const patch::Chain& chain) {
 
 void list(const ChainArguments& a, Context& context) {
   const patch::Chain chain = patch::Chain::open(a.folder);
-  RecordStream stream(context, {}, a.records);
+  RecordStream stream(context, {}, context.shared().output);
   stream.run();
   for (const patch::Link& link : chain.links()) stream.link(link_record(link));
   stream.end(false);
@@ -56,7 +56,7 @@ void list(const ChainArguments& a, Context& context) {
 
 ExitKind verify(const ChainArguments& a, Context& context) {
   const patch::Chain chain = patch::Chain::open(a.folder);
-  RecordStream stream(context, {}, a.records);
+  RecordStream stream(context, {}, context.shared().output);
   stream.run();
   bool good = true;
   const bool complete = patch::verify_chain(
@@ -84,7 +84,7 @@ uint64_t next_step(const ChainArguments& a, const patch::Chain& chain, const std
 void add(const ChainArguments& a, Context& context) {
   patch::Chain chain = patch::Chain::open_to_add(a.folder);
   tensorfile::Source source = open_model(context, a.add, false);
-  RecordStream stream(context, {}, a.records);
+  RecordStream stream(context, {}, context.shared().output);
   stream.run();
   patch::AddOptions options;
   options.anchor = a.anchor;
@@ -109,7 +109,7 @@ void add(const ChainArguments& a, Context& context) {
 void drop(const ChainArguments& a, Context& context) {
   patch::Chain chain = patch::Chain::open_to_add(a.folder);
   const size_t dropped = chain.drop_before(*a.drop_before);
-  RecordStream stream(context, {}, a.records);
+  RecordStream stream(context, {}, context.shared().output);
   stream.run();
   for (const patch::Link& link : chain.links()) stream.link(link_record(link));
   stream.end(false);
@@ -151,7 +151,7 @@ cli::Command chain_command() {
       "there before "
       "its link, so that who follows a chain can read on while it grows. Without an option the links are "
       "listed.";
-  command.shared = {Shared::threads, Shared::no_provenance};
+  command.shared = {Shared::output, Shared::threads, Shared::no_provenance};
   command.positionals = {
       cli::text_positional("DIR", cli::Positional::Arity::required, "Folder of the chain.", a.folder)};
   command.positionals.back().complete = cli::Complete::directory;
@@ -168,7 +168,7 @@ cli::Command chain_command() {
                              "drop-before", "N",
                              "Remove what no model at step N or later needs, from the list and the folder.",
                              a.drop_before, parse_count),
-                         records_option(a.records), memory_option(a.memory_bytes)});
+                         memory_option(a.memory_bytes)});
   command.examples = {
       {"mlq-quant chain run1 --add step103.safetensors --step 103 --anchor-every 50",
        "put a checkpoint into the chain"},
