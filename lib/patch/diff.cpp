@@ -1,5 +1,6 @@
 #include "lib/patch/diff.h"
 
+#include <filesystem>
 #include <memory>
 #include <vector>
 
@@ -66,6 +67,21 @@ bool run(Diffing& diffing) {
   return quant::run_works(again, diffing.options.resources, none);
 }
 
+// With loss the base may have been replaced by what a patch leads to, and the command be given again by
+// somebody who did not see it end: the patch that it would replace is the only one that leads here.
+void refuse_to_lose(const std::string& out, const quant::Digest& parent) {
+  std::error_code none;
+  if (out == "-" || !std::filesystem::is_regular_file(out, none)) return;
+  std::optional<PatchFile> old;
+  try {
+    old.emplace(open_patch(out));
+  } catch (const Error&) {
+    return;  // what is no patch, or a damaged one
+  }
+  if (old->result() == parent && old->parent() != parent)
+    throw usage_error("-o: {} is the patch that leads to this base; give the next one another name", out);
+}
+
 tensorfile::Metadata metadata_of(const PatchReport& report, const DiffOptions& options,
                                  const Layout& layout) {
   tensorfile::Metadata metadata;
@@ -105,6 +121,7 @@ PatchReport diff(const Model& base, const Model& next, const std::string& out, c
   if (options.parent && result.parent != *options.parent)
     throw input_error("{}: is {}, but {} is stated; it is damaged", base.name(),
                       quant::hash_text(result.parent), quant::hash_text(*options.parent));
+  if (options.lossy) refuse_to_lose(out, result.parent);
   result.out_bytes = writer.seal(metadata_of(result, options, state));
   if (state_files) state_files->sync();
   base.check_unchanged();

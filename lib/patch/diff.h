@@ -61,9 +61,13 @@ struct PatchReport {
 
 // From `base` to `next`, to the file `out`, which is there whole or not at all and has the same bytes for any
 // number of threads. `report` is called for each tensor, in the order of `next`, then for those that are
-// removed, by one thread at a time. Errors: input Error for models that no patch can be made of, environment
-// Error where reading or writing fails. With an error, or if it was interrupted, the old file is left as it
-// was.
+// removed, then for those that have become key frames by their errors; by one thread at a time. Errors: input
+// Error for models that no patch can be made of (with loss, NaN and infinities too), environment Error where
+// reading or writing fails. With an error, or if it was interrupted, the old files are left as they were.
+//
+// With loss a patch that leads to the base is not replaced (a usage Error), and the new one takes its place
+// before the state does. Whoever is killed in between has a patch and the old base: making the same patch
+// again gives the same bytes, and so does applying it to the base.
 PatchReport diff(const Model& base, const Model& next, const std::string& out, const DiffOptions& options,
                  const std::function<void(const TensorDiff&)>& report);
 
