@@ -56,10 +56,10 @@ struct Law {
 // White updates of 1e-3 of the weights, blocks of 64: c u / sqrt(1 - c^2), c being the relative error of the
 // grid. The loop has settled by then: its memory is less than two steps, at two bits.
 TEST(LossyPatch, ErrorsInTheLoopAreThoseOfTheLaw) {
-  const TempDir tmp(mlq::test::quick_folder());
   for (const Law& law : {Law{4, Grid::sign, Float::f32, 9.5e-5}, Law{4, Grid::absmax, Float::f32, 1.08e-4},
                          Law{3, Grid::sign, Float::f32, 1.95e-4}, Law{2, Grid::sign, Float::f32, 4.29e-4},
                          Law{2, Grid::mse, Float::f32, 3.8e-4}, Law{4, Grid::sign, Float::bf16, 1.7e-3}}) {
+    const TempDir tmp(mlq::test::quick_folder());
     Walk walk(1 << 16);
     write_model(tmp / "held", {walk.tensor(Dtype::f32)});
     double rel_rmse = 0;
@@ -67,8 +67,8 @@ TEST(LossyPatch, ErrorsInTheLoopAreThoseOfTheLaw) {
       walk.step(1e-3F);
       write_model(tmp / "next", {walk.tensor(Dtype::f32)});
       std::vector<TensorDiff> said;
-      diff_files(tmp / "held", tmp / "next", tmp / "d", lossy(law.bits, tmp / "held", law.state, law.grid),
-                 &said);
+      diff_files(tmp / "held", tmp / "next", tmp / ("d" + std::to_string(i)),
+                 lossy(law.bits, tmp / "held", law.state, law.grid), &said);
       rel_rmse = *said.at(0).rel_rmse;
       EXPECT_EQ(said.at(0).codec, "delta");
       EXPECT_EQ(said.at(0).stored_bytes, (1U << 16) * law.bits / 8 + (1U << 10) * 2);
