@@ -94,7 +94,7 @@ Chain Chain::open_to_add(const std::string& folder) {
   if (error) throw environment_error("{}: cannot make the folder: {}", folder, error.message());
   const std::string path = chain.list_path();
   // Of the folder: the list itself is replaced by drop_before().
-  chain.lock_ = tensorfile::Fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  chain.lock_ = Fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!chain.lock_) throw environment_error("{}: cannot open: {}", folder, std::strerror(errno));
   if (::flock(chain.lock_.get(), LOCK_EX | LOCK_NB) != 0)
     throw usage_error("{}: another process is changing it; wait for it", folder);
@@ -174,7 +174,7 @@ std::optional<ChainPath> Chain::path_from(const quant::Digest& model, uint64_t s
 void Chain::add(Link link) {
   check_next(link, folder_);
   const std::string path = list_path();
-  const tensorfile::Fd list(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
+  const Fd list(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
   if (!list || ::ftruncate(list.get(), static_cast<off_t>(whole_bytes_)) != 0)
     throw environment_error("{}: cannot write: {}", path, std::strerror(errno));
   const std::string line = link_line(link);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/fd.h"
 #include "lib/quant/tree_hash.h"
 #include "lib/tensorfile/posix_file.h"
 
@@ -71,7 +72,7 @@ class Chain {
   std::string folder_;
   std::vector<Link> links_;
   uint64_t whole_bytes_ = 0;  // of the list
-  tensorfile::Fd lock_;
+  Fd lock_;
 };
 
 // The `link` record of a link, as a line.

@@ -78,7 +78,7 @@ void ModelFiles::begin_folder() {
   do {
     fs::create_directories(part, error);
     if (error) fail(part, "cannot make the folder", error);
-    lock_ = tensorfile::Fd(::open(part.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+    lock_ = Fd(::open(part.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
     if (!lock_) fail(part, "cannot open", last_error());
     if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0)
       throw usage_error("{}: is being written by another process; wait for it or name another folder", part);

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/fd.h"
 #include "lib/patch/layout.h"
 #include "lib/tensorfile/part_file.h"
 
@@ -43,7 +44,7 @@ class ModelFiles {
   std::string target_;       // the folder behind symbolic links
   std::string part_folder_;  // where the files of a folder are made; empty for a single file, and when it is
                              // published
-  tensorfile::Fd lock_;      // of that folder
+  Fd lock_;                  // of that folder
   std::vector<std::unique_ptr<tensorfile::PartFile>> files_;
 };
 

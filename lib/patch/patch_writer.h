@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/fd.h"
 #include "lib/patch/model.h"
 #include "lib/patch/patch_file.h"
 #include "lib/tensorfile/posix_file.h"
@@ -55,7 +56,7 @@ class PatchWriter {
                      quant::Worker& worker) const;
 
   std::string path_, scratch_name_;
-  tensorfile::Fd scratch_;
+  Fd scratch_;
   std::atomic<uint64_t> kept_ = 0;
   std::vector<Stored> stored_;
   std::optional<tensorfile::SafetensorsSink> sink_;
