@@ -15,8 +15,8 @@ using kernels::WordOrder;
 using quant::Worker;
 using tensorfile::Dtype;
 
-constexpr uint64_t kGapShare = 5;                      // up to one word in so many that change
-constexpr uint64_t kTriedBytes = uint64_t{256} << 10;  // of a piece, to choose between bitmap and xor
+constexpr uint64_t kGapShare = 5;                     // up to one word in so many that change
+constexpr uint64_t kTriedBytes = uint64_t{64} << 10;  // of a piece or section, to choose how it is stored
 
 uint64_t mask_bytes(uint64_t elems) { return (elems + 7) / 8; }
 
@@ -83,7 +83,8 @@ bool all_zero(std::span<const std::byte> bytes) {
 
 void pack(std::span<const std::byte> section, Worker& worker, EncodedPiece& out) {
   if (section.empty()) return;
-  worker.packer.pack(section, worker.packer.better(section), out.packed, out.frames);
+  const auto tried = section.first(std::min<size_t>(section.size(), kTriedBytes));
+  worker.packer.pack(section, worker.packer.better(tried), out.packed, out.frames);
 }
 
 // `stride` from the first byte of one plane to that of the next, `size` of which count.

@@ -24,7 +24,7 @@ namespace mlq::patch {
 // Words of a tensor that are compared, compressed and applied at a time: whole leaves of hashes, whole blocks
 // of scales. Words and not bytes, so that pieces are the same elements whatever type of float they are stored
 // as.
-inline constexpr uint64_t kPieceWords = uint64_t{4} << 20;
+inline constexpr uint64_t kPieceWords = uint64_t{1} << 20;
 
 // How the bytes of a tensor are taken: floats by sign and magnitude, types of less than a byte as bytes,
 // complex numbers as pairs.

@@ -40,7 +40,7 @@ std::vector<std::byte> decompressed(const EncodedPiece& piece) {
 
 // Normal weights as bf16, and the same after updates of that size.
 struct Weights {
-  static constexpr uint64_t kElems = kPieceWords;
+  static constexpr uint64_t kElems = uint64_t{4} << 20;
   Weights()
       : w(quant::normal_values(Float::f32, kElems, 1)), u(quant::normal_values(Float::f32, kElems, 2)) {}
   std::vector<std::byte> after(float update) const {
