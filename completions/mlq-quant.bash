@@ -5,7 +5,7 @@ _mlq_quant_table() {
   case $command in
     '') commands='inspect encode decode verify plan diff apply squash chain bench' options='--help -h --version' takes='  ' ;;
     'inspect') commands='' options='--stats --npy-bf16 --mem --output -o --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --mem --output -o --threads -j ' ;;
-    'encode') commands='' options='--output -o --container --records --max-shard-size --no-config --dynamic-activations --dry-run --audit --resume --format --block --blocks --grid --scale --positive-scales --double-quant --mx-scale --nvfp4-scale --zstd --snr --rmse --bits --plan --force --include --exclude --min-elems --quantize-1d --nonfinite --no-fallback --npy-bf16 --mem --threads -j --strict --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --container --records --max-shard-size --audit --format --block --blocks --grid --scale --mx-scale --nvfp4-scale --zstd --snr --rmse --bits --plan --include --exclude --min-elems --nonfinite --mem --threads -j ' ;;
+    'encode') commands='' options='--output -o --container --records --max-shard-size --no-config --dynamic-activations --dry-run --audit --resume --format --block --blocks --grid --scale --positive-scales --double-quant --mx-scale --nvfp4-scale --zstd --snr --rmse --bits --plan --force --include --exclude --min-elems --quantize-1d --nonfinite --no-fallback --npy-bf16 --device --mem --threads -j --strict --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --container --records --max-shard-size --audit --format --block --blocks --grid --scale --mx-scale --nvfp4-scale --zstd --snr --rmse --bits --plan --include --exclude --min-elems --nonfinite --device --mem --threads -j ' ;;
     'decode') commands='' options='--output -o --dtype --records --max-shard-size --mem --threads -j --strict --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --dtype --records --max-shard-size --mem --threads -j ' ;;
     'verify') commands='' options='--against --snr --rmse --certificate --npy-bf16 --records --mem --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --against --snr --rmse --certificate --records --mem --threads -j ' ;;
     'plan') commands='' options='--bits --snr --rmse --objective --importance --include --exclude --min-elems --quantize-1d --formats --npy-bf16 --mem --output -o --threads -j --strict --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --bits --snr --rmse --objective --importance --include --exclude --min-elems --formats --mem --output -o --threads -j ' ;;
@@ -37,6 +37,7 @@ _mlq_quant_words() {
     'encode:--zstd') words='off literal match auto' ;;
     'encode:--plan') words=-f ;;
     'encode:--nonfinite') words='error keep zero' ;;
+    'encode:--device') words='auto cpu cuda' ;;
     'encode:#'0) words=-f ;;
     'decode:--output' | 'decode:-o') words=-f ;;
     'decode:--dtype') words='bf16 f16 f32' ;;

@@ -57,6 +57,7 @@ complete -c mlq-quant -n '__fish_seen_subcommand_from encode' -l quantize-1d -d 
 complete -c mlq-quant -n '__fish_seen_subcommand_from encode' -l nonfinite -x -a 'error keep zero' -d 'What to do with NaN and infinities'
 complete -c mlq-quant -n '__fish_seen_subcommand_from encode' -l no-fallback -d 'Exit status 1 if a selected tensor does not fit the format'
 complete -c mlq-quant -n '__fish_seen_subcommand_from encode' -l npy-bf16 -d 'Two-byte elements of an .npy file are bfloat16'
+complete -c mlq-quant -n '__fish_seen_subcommand_from encode' -l device -x -a 'auto cpu cuda' -d 'Where weights are encoded; auto is the CPU, since files come no faster than it encodes'
 complete -c mlq-quant -n '__fish_seen_subcommand_from encode' -l mem -x -d 'Memory for the pieces of tensors that are under way'
 complete -c mlq-quant -n '__fish_seen_subcommand_from encode' -s j -l threads -x -d 'Use N threads; the output does not depend on it'
 complete -c mlq-quant -n '__fish_seen_subcommand_from encode' -l strict -d 'Refuse records with unknown types or fields instead of passing over them'

@@ -11,6 +11,7 @@
 #include "kernels/lut4.h"
 #include "kernels/mx.h"
 #include "kernels/nvfp4.h"
+#include "lib/base/error.h"
 #include "lib/quant/nested_scale.h"
 
 namespace mlq::quant {
@@ -79,6 +80,9 @@ BlockLayout piece_layout(const Coding& c, const Range& range) {
   if (layout.rows == 1) {
     layout.cols = range.count;
     if (one_scale(c)) layout.block = std::max<uint64_t>(range.count, 1);
+    // Kernels take blocks of other sizes as rows only.
+    if (layout.block % 8 != 0 && layout.block < range.count)
+      return {range.count / layout.block, layout.block, layout.block};
   } else {
     layout.rows = range.count / layout.cols;
   }
@@ -95,16 +99,30 @@ std::vector<std::byte> scale_as_bytes(Float type, float scale) {
 uint8_t* bytes_of(std::vector<std::byte>& v) { return reinterpret_cast<uint8_t*>(v.data()); }
 const uint8_t* bytes_of(std::span<const std::byte> v) { return reinterpret_cast<const uint8_t*>(v.data()); }
 
-// The twin or the SIMD version of an operation; both have one signature.
-#define MLQ_KERNEL(coding, name) ((coding).plain ? kernels::name##_cpu : kernels::name##_simd)
+// An operation on the CPU or the device: all have one signature, but for the stream.
+#define MLQ_KERNEL(backend, name, ...)                                      \
+  ((backend).stream  ? kernels::name##_cuda(__VA_ARGS__, *(backend).stream) \
+   : (backend).plain ? kernels::name##_cpu(__VA_ARGS__)                     \
+                     : kernels::name##_simd(__VA_ARGS__))
 
-void encode_ec(const Coding& c, const Range& range, const void* x, Piece& out,
-               kernels::EncodeCounts& counts) {
-  out.escapes.resize(range.count * size_of(c.source));
-  out.escape_count =
-      MLQ_KERNEL(c, ec_encode)(c.step, range.count, c.source, x, bytes_of(out.codes),
-                               c.wide ? bytes_of(out.high) : nullptr, out.escapes.data(), &counts);
-  out.escapes.resize(out.escape_count * size_of(c.source));
+void encode_ec(const Coding& c, const Range& range, const void* x, const PlanePointers<uint8_t>& out,
+               EncodeTally* tally, const Backend& backend) {
+  uint8_t* high = c.wide ? out.high : nullptr;
+  if (backend.stream)
+    return kernels::ec_encode_cuda(c.step, range.count, c.source, x, out.codes, high, out.escapes,
+                                   &tally->escapes, backend.scratch, &tally->counts, *backend.stream);
+  const auto encode = backend.plain ? kernels::ec_encode_cpu : kernels::ec_encode_simd;
+  tally->escapes = encode(c.step, range.count, c.source, x, out.codes, high, out.escapes, &tally->counts);
+}
+
+void decode_ec(const Coding& c, const Range& range, const PlanePointers<const uint8_t>& planes, Float target,
+               void* out, uint64_t* saturated, const Backend& backend) {
+  const uint8_t* high = c.wide ? planes.high : nullptr;
+  if (backend.stream)
+    return kernels::ec_decode_cuda(c.step, range.count, planes.codes, high, c.source, planes.escapes, target,
+                                   out, backend.scratch, saturated, *backend.stream);
+  const auto decode = backend.plain ? kernels::ec_decode_cpu : kernels::ec_decode_simd;
+  decode(c.step, range.count, planes.codes, high, c.source, planes.escapes, target, out, saturated);
 }
 
 }  // namespace
@@ -200,58 +218,78 @@ uint64_t piece_unit(const Coding& c) {
   return one_scale(c) ? 8 : std::max<uint64_t>(layout.block, 8);
 }
 
-void encode_piece(const Coding& c, const Range& range, const void* x, Piece& out,
-                  kernels::EncodeCounts& counts) {
-  for (const Plane plane : {Plane::codes, Plane::high, Plane::scales})
-    out.plane(plane).resize(plane_extent(c, plane, range).size);
-  out.escapes.clear();
-  out.escape_count = 0;
+uint64_t encoded_scale_bytes(const Coding& c, const Range& range) {
+  if (c.spec.double_quant) return piece_layout(c, range).blocks() * sizeof(float);
+  return plane_extent(c, Plane::scales, range).size;
+}
+
+std::span<const float> absmax_of(const Coding& c, const Range& range) {
+  if (!c.spec.double_quant) return {};
+  const BlockLayout whole = whole_layout(c);
+  const uint64_t first =
+      whole.rows == 1 ? range.first / whole.block : range.first / whole.cols * whole.blocks_per_row();
+  return std::span(c.absmax).subspan(first, piece_layout(c, range).blocks());
+}
+
+void encode_planes(const Coding& c, const Range& range, const void* x, const PlanePointers<uint8_t>& out,
+                   EncodeTally* tally, const Backend& backend) {
   const BlockLayout layout = piece_layout(c, range);
-  uint8_t* codes = bytes_of(out.codes);
-  uint64_t cut = 0;
   switch (c.spec.format) {
     case Format::raw:
-      std::memcpy(codes, x, out.codes.size());
-      break;
+      throw Error(ExitKind::bug, "raw tensors are copied, not encoded");
     case Format::bf16:
-      MLQ_KERNEL(c, cast)(range.count, c.source, x, Float::bf16, codes, &cut);
-      break;
+      return MLQ_KERNEL(backend, cast, range.count, c.source, x, Float::bf16, out.codes, &tally->cut);
     case Format::int8:
     case Format::int4:
     case Format::int3:
     case Format::int2:
-      if (one_scale(c)) {
-        MLQ_KERNEL(c, block_int_encode_scaled)(int_spec(c), layout, c.source, x, c.scale, codes, &counts);
-        out.scales = scale_as_bytes(c.spec.scale, c.scale);
-      } else {
-        MLQ_KERNEL(c, block_int_encode)(int_spec(c), layout, c.source, x, codes, out.scales.data(), &counts);
-      }
-      break;
+      if (one_scale(c))
+        return MLQ_KERNEL(backend, block_int_encode_scaled, int_spec(c), layout, c.source, x, c.scale,
+                          out.codes, &tally->counts);
+      return MLQ_KERNEL(backend, block_int_encode, int_spec(c), layout, c.source, x, out.codes, out.scales,
+                        &tally->counts);
     case Format::nf4:
     case Format::fp4:
-      if (c.spec.double_quant) out.scales.resize(layout.blocks() * sizeof(float));
-      MLQ_KERNEL(c, lut4_encode)(lut_spec(c), layout, c.source, x, codes, out.scales.data(), &counts);
-      break;
+      return MLQ_KERNEL(backend, lut4_encode, lut_spec(c), layout, c.source, x, out.codes, out.scales,
+                        &tally->counts);
     case Format::fp8e4m3:
     case Format::fp8e5m2:
-      if (one_scale(c)) {
-        MLQ_KERNEL(c, float8_encode_scaled)(range.count, c.source, x, c.scale, codes, &counts);
-        out.scales = scale_as_bytes(c.spec.scale, c.scale);
-      } else {
-        MLQ_KERNEL(c, float8_encode)(float8_spec(c), layout, c.source, x, codes, out.scales.data(), &counts);
-      }
-      break;
+      if (one_scale(c))
+        return MLQ_KERNEL(backend, float8_encode_scaled, range.count, c.source, x, c.scale, out.codes,
+                          &tally->counts);
+      return MLQ_KERNEL(backend, float8_encode, float8_spec(c), layout, c.source, x, out.codes, out.scales,
+                        &tally->counts);
     case Format::mxfp4:
     case Format::mxfp8:
-      MLQ_KERNEL(c, mx_encode)(mx_spec(c), layout, c.source, x, codes, bytes_of(out.scales), &counts);
-      break;
+      return MLQ_KERNEL(backend, mx_encode, mx_spec(c), layout, c.source, x, out.codes, out.scales,
+                        &tally->counts);
     case Format::nvfp4:
-      MLQ_KERNEL(c, nvfp4_encode)(nvfp4_spec(c), layout, c.source, x, codes, bytes_of(out.scales), &counts);
-      break;
+      return MLQ_KERNEL(backend, nvfp4_encode, nvfp4_spec(c), layout, c.source, x, out.codes, out.scales,
+                        &tally->counts);
     case Format::ec:
-      encode_ec(c, range, x, out, counts);
-      break;
+      return encode_ec(c, range, x, out, tally, backend);
   }
+}
+
+void encode_piece(const Coding& c, const Range& range, const void* x, Piece& out,
+                  kernels::EncodeCounts& counts) {
+  for (const Plane plane : {Plane::codes, Plane::high})
+    out.plane(plane).resize(plane_extent(c, plane, range).size);
+  out.scales.resize(encoded_scale_bytes(c, range));
+  if (one_scale(c)) out.scales = scale_as_bytes(c.spec.scale, c.scale);
+  out.escapes.resize(has_plane(c, Plane::escapes) ? range.count * size_of(c.source) : 0);
+  if (c.spec.format == Format::raw) {
+    std::memcpy(out.codes.data(), x, out.codes.size());
+    out.escape_count = 0;
+    return;
+  }
+  EncodeTally tally{counts};
+  encode_planes(c, range, x,
+                {bytes_of(out.codes), bytes_of(out.high), bytes_of(out.scales), bytes_of(out.escapes)},
+                &tally, {c.plain});
+  counts = tally.counts;
+  out.escape_count = tally.escapes;
+  out.escapes.resize(out.escape_count * size_of(c.source));
 }
 
 PieceView view_of(const Piece& piece) { return {piece.codes, piece.high, piece.scales, piece.escapes}; }
@@ -276,52 +314,45 @@ PieceView part_of(const Coding& c, const PieceView& whole, const Range& whole_ra
   return view;
 }
 
-void decode_piece(const Coding& c, const Range& range, const PieceView& planes, Float target, void* out,
-                  uint64_t* saturated) {
+void decode_planes(const Coding& c, const Range& range, const PlanePointers<const uint8_t>& planes,
+                   Float target, void* out, uint64_t* saturated, const Backend& backend) {
   const BlockLayout layout = piece_layout(c, range);
-  const uint8_t* codes = bytes_of(planes.codes);
-  const uint8_t* scales = bytes_of(planes.scales);
+  const auto& [codes, high, scales, escapes] = planes;
   switch (c.spec.format) {
     case Format::raw:
-      MLQ_KERNEL(c, cast)(range.count, c.source, codes, target, out, saturated);
-      break;
+      return MLQ_KERNEL(backend, cast, range.count, c.source, codes, target, out, saturated);
     case Format::bf16:
-      MLQ_KERNEL(c, cast)(range.count, Float::bf16, codes, target, out, saturated);
-      break;
+      return MLQ_KERNEL(backend, cast, range.count, Float::bf16, codes, target, out, saturated);
     case Format::int8:
     case Format::int4:
     case Format::int3:
     case Format::int2:
-      MLQ_KERNEL(c, block_int_decode)(int_spec(c), layout, codes, scales, target, out, saturated);
-      break;
+      return MLQ_KERNEL(backend, block_int_decode, int_spec(c), layout, codes, scales, target, out,
+                        saturated);
     case Format::nf4:
-    case Format::fp4: {
-      const void* absmax = scales;
-      if (c.spec.double_quant) {
-        const BlockLayout whole = whole_layout(c);
-        absmax = c.absmax.data() + (whole.rows == 1 ? range.first / whole.block
-                                                    : range.first / whole.cols * whole.blocks_per_row());
-      }
-      MLQ_KERNEL(c, lut4_decode)(lut_spec(c), layout, codes, absmax, target, out, saturated);
-      break;
-    }
+    case Format::fp4:
+      return MLQ_KERNEL(backend, lut4_decode, lut_spec(c), layout, codes, scales, target, out, saturated);
     case Format::fp8e4m3:
     case Format::fp8e5m2:
-      MLQ_KERNEL(c, float8_decode)(float8_spec(c), layout, codes, scales, target, out, saturated);
-      break;
+      return MLQ_KERNEL(backend, float8_decode, float8_spec(c), layout, codes, scales, target, out,
+                        saturated);
     case Format::mxfp4:
     case Format::mxfp8:
-      MLQ_KERNEL(c, mx_decode)(mx_spec(c), layout, codes, scales, target, out, saturated);
-      break;
+      return MLQ_KERNEL(backend, mx_decode, mx_spec(c), layout, codes, scales, target, out, saturated);
     case Format::nvfp4:
-      MLQ_KERNEL(c, nvfp4_decode)(nvfp4_spec(c), layout, codes, scales, target, out, saturated);
-      break;
+      return MLQ_KERNEL(backend, nvfp4_decode, nvfp4_spec(c), layout, codes, scales, target, out, saturated);
     case Format::ec:
-      MLQ_KERNEL(c, ec_decode)
-      (c.step, range.count, codes, c.wide ? bytes_of(planes.high) : nullptr, c.source, planes.escapes.data(),
-       target, out, saturated);
-      break;
+      return decode_ec(c, range, planes, target, out, saturated, backend);
   }
+}
+
+void decode_piece(const Coding& c, const Range& range, const PieceView& planes, Float target, void* out,
+                  uint64_t* saturated) {
+  const std::span<const float> absmax = absmax_of(c, range);
+  const uint8_t* scales =
+      c.spec.double_quant ? reinterpret_cast<const uint8_t*>(absmax.data()) : bytes_of(planes.scales);
+  decode_planes(c, range, {bytes_of(planes.codes), bytes_of(planes.high), scales, bytes_of(planes.escapes)},
+                target, out, saturated, {c.plain});
 }
 
 uint64_t count_escapes(const Coding& c, const PieceView& planes) {

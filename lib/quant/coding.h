@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -75,6 +76,39 @@ struct Piece {
 // The values of a range, coding.source each, into planes (their sizes are set). Adds to counts. Thread-safe.
 void encode_piece(const Coding& coding, const Range& range, const void* x, Piece& out,
                   kernels::EncodeCounts& counts);
+
+// Where kernels run: on the CPU, or as work of a device's stream, on memory of the device.
+struct Backend {
+  bool plain = false;                          // on the CPU: by the twins
+  std::optional<kernels::Stream> stream = {};  // set: on the device
+  void* scratch = nullptr;                     // there, ec: kernels::ec_scratch_bytes() of the range
+};
+
+// The planes of a range: for encoders with room for plane_extent() bytes, escapes for the whole range.
+template <class Byte>
+struct PlanePointers {
+  Byte* codes = nullptr;
+  Byte* high = nullptr;
+  Byte* scales = nullptr;  // double quantisation: F32, of each block; one scale a tensor: read, not written
+  Byte* escapes = nullptr;
+};
+
+// What an encoder counts.
+struct EncodeTally {
+  kernels::EncodeCounts counts;  // added to
+  uint64_t escapes = 0;          // ec: written
+  uint64_t cut = 0;              // bf16: added to
+};
+
+// The kernels behind encode_piece() and decode_piece(), which say the rest.
+void encode_planes(const Coding& coding, const Range& range, const void* x, const PlanePointers<uint8_t>& out,
+                   EncodeTally* tally, const Backend& backend);
+void decode_planes(const Coding& coding, const Range& range, const PlanePointers<const uint8_t>& planes,
+                   Float target, void* out, uint64_t* saturated, const Backend& backend);
+// Bytes that encoders write as scales of a range; for one scale a tensor, what decoders read.
+uint64_t encoded_scale_bytes(const Coding& coding, const Range& range);
+// Double quantisation: the absmax of the blocks of a range; else empty.
+std::span<const float> absmax_of(const Coding& coding, const Range& range);
 
 struct PieceView {
   std::span<const std::byte> codes, high, scales, escapes;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "lib/base/stop.h"
+#include "lib/device/device.h"
 #include "lib/quant/model_writer.h"
 #include "lib/quant/preparation.h"
 #include "lib/quant/selection.h"
@@ -26,8 +27,10 @@ enum class Nonfinite : uint8_t { error, keep, zero };
 struct Resources {
   unsigned threads = 1;               // that compute
   uint64_t memory_bytes = 256 << 20;  // for pieces; at least one is always held
+  // What encodes; the CPU without one. Statistics, zstd and tensors of F64 are the CPU's in any case.
+  std::optional<device::Device> device = {};
   const StopFlag* stop = nullptr;
-  std::function<void(uint64_t bytes)> progress;  // source bytes done; from any thread
+  std::function<void(uint64_t bytes)> progress = {};  // source bytes done; from any thread
 };
 
 struct EncodeOptions {

@@ -8,6 +8,7 @@
 #include "kernels/float_convert.h"
 #include "lib/base/error.h"
 #include "lib/base/random.h"
+#include "lib/quant/device_coder.h"
 #include "lib/quant/pieces.h"
 #include "lib/quant/values.h"
 
@@ -181,15 +182,15 @@ class QuantizingWork final : public TensorWork {
 
   void run(unsigned pass, size_t piece, Worker& worker) override {
     const Range range = piece_at(info_.elems, piece_, piece);
-    read(range, worker);
+    const std::span<const std::byte> bytes = read(range, worker);
     if (pass < last_pass()) {
       worker.compute([&] {
         const Busy busy(busy_ns_);
-        preparation_->collect(pass, piece, range, as_values(info_.dtype, worker.input, worker.values));
+        preparation_->collect(pass, piece, range, as_values(info_.dtype, bytes, worker.values));
       });
       return;
     }
-    encode(piece, range, worker);
+    encode(piece, range, bytes, worker);
     progress(range.count * element_bytes());
   }
 
@@ -231,22 +232,38 @@ class QuantizingWork final : public TensorWork {
   unsigned last_pass() const { return passes() - 1; }
   size_t element_bytes() const { return tensorfile::bits_per_element(info_.dtype) / 8; }
 
-  void read(const Range& range, Worker& worker) const {
-    worker.input.resize(range.count * element_bytes());
-    encoding_.source.read(index_, range.first * element_bytes(), worker.input);
+  bool on_device(const Worker& worker) const { return worker.device && info_.dtype != Dtype::f64; }
+
+  std::span<const std::byte> read(const Range& range, Worker& worker) const {
+    const size_t size = range.count * element_bytes();
+    std::span<std::byte> into;
+    if (on_device(worker)) {
+      into = worker.device->input(size);
+    } else {
+      worker.input.resize(size);
+      into = worker.input;
+    }
+    encoding_.source.read(index_, range.first * element_bytes(), into);
+    return into;
   }
 
-  void encode(size_t piece, const Range& range, Worker& worker) {
+  void encode(size_t piece, const Range& range, std::span<const std::byte> bytes, Worker& worker) {
     Piece out;
     PieceTotals totals;
     std::vector<std::vector<std::byte>> parts(appended_.size());
     std::vector<std::vector<FrameEntry>> entries(appended_.size());
     worker.compute([&] {
       const Busy busy(busy_ns_);
-      const void* values = as_values(info_.dtype, worker.input, worker.values);
-      encode_piece(coding_, range, values, out, totals.counts);
-      check_counts(range, totals.counts, values, worker);
-      compare(range, out, values, totals, worker);
+      const void* values = as_values(info_.dtype, bytes, worker.values);
+      if (on_device(worker)) {
+        worker.device->encode(coding_, range, out, totals);
+        check_counts(range, totals.counts, values, bytes);
+        audit_tiles(range, out, values);
+      } else {
+        encode_piece(coding_, range, values, out, totals.counts);
+        check_counts(range, totals.counts, values, bytes);
+        compare(range, out, values, bytes, totals, worker);
+      }
       transcode(encoding_.options.container, coding_.spec, out.codes);
       for (size_t i = 0; i < appended_.size(); ++i) pack(appended_[i], out, worker, parts[i], entries[i]);
     });
@@ -261,36 +278,50 @@ class QuantizingWork final : public TensorWork {
     append(piece, pieces(), parts, entries);
   }
 
-  // Decodes what was encoded, a tile at a time, hashes it and holds it against the source.
-  void compare(const Range& range, const Piece& out, const void* values, PieceTotals& totals,
-               Worker& worker) const {
+  // Calls work(part, values, planes) for each tile of a piece; the planes' escapes begin with the tile's.
+  template <class F>
+  void each_tile(const Range& range, const Piece& out, const void* values, const F& work) const {
     const uint64_t tile = tile_elems(coding_, info_.dtype, piece_);
     const PieceView whole = view_of(out);
     const auto* from = static_cast<const std::byte*>(values);
-    totals.source_leaves = leaf_digests(worker.input);
-    totals.errors.resize(kernels::sum_groups(range.count));
     std::span<const std::byte> escapes = whole.escapes;
     for (uint64_t at = 0; at < range.count; at += tile) {
       const Range part{range.first + at, std::min(tile, range.count - at)};
       PieceView view = part_of(coding_, whole, range, part);
       view.escapes = escapes;
-      if (is_audited(part.first / tile)) audit(part, from + at * size_of(source_), view);
-      worker.decoded.resize(part.count * size_of(source_));
-      decode_piece(coding_, part, view, source_, worker.decoded.data(), &totals.saturated);
+      work(part, from + at * size_of(source_), view);
       if (!escapes.empty()) escapes = escapes.subspan(count_escapes(coding_, view) * size_of(source_));
-      kernels::error_sums_simd(part.count, source_, from + at * size_of(source_), source_,
-                               worker.decoded.data(), totals.errors.data() + at / kernels::kSumGroup);
-      const std::vector<uint8_t> leaves =
-          leaf_digests(as_bytes_of(info_.dtype, worker.decoded, worker.other));
-      totals.decoded_leaves.insert(totals.decoded_leaves.end(), leaves.begin(), leaves.end());
     }
   }
 
-  bool is_audited(uint64_t tile) const {
-    return static_cast<double>(mix64(mix64(index_) + tile) >> 11) < encoding_.options.audit * 0x1p53;
+  // Decodes what was encoded, a tile at a time, hashes it and holds it against the source.
+  void compare(const Range& range, const Piece& out, const void* values, std::span<const std::byte> bytes,
+               PieceTotals& totals, Worker& worker) const {
+    totals.source_leaves = leaf_digests(bytes);
+    totals.errors.resize(kernels::sum_groups(range.count));
+    each_tile(range, out, values, [&](const Range& part, const std::byte* from, const PieceView& view) {
+      audit(part, from, view);
+      worker.decoded.resize(part.count * size_of(source_));
+      decode_piece(coding_, part, view, source_, worker.decoded.data(), &totals.saturated);
+      kernels::error_sums_simd(part.count, source_, from, source_, worker.decoded.data(),
+                               totals.errors.data() + (part.first - range.first) / kernels::kSumGroup);
+      const std::vector<uint8_t> leaves =
+          leaf_digests(as_bytes_of(info_.dtype, worker.decoded, worker.other));
+      totals.decoded_leaves.insert(totals.decoded_leaves.end(), leaves.begin(), leaves.end());
+    });
   }
 
+  void audit_tiles(const Range& range, const Piece& out, const void* values) const {
+    if (encoding_.options.audit == 0) return;
+    each_tile(range, out, values, [&](const Range& part, const std::byte* from, const PieceView& view) {
+      audit(part, from, view);
+    });
+  }
+
+  // A tile that was drawn is encoded once more.
   void audit(const Range& part, const std::byte* values, const PieceView& made) const {
+    const uint64_t tile = part.first / tile_elems(coding_, info_.dtype, piece_);
+    if (static_cast<double>(mix64(mix64(index_) + tile) >> 11) >= encoding_.options.audit * 0x1p53) return;
     Piece again;
     kernels::EncodeCounts counts;
     encode_piece(plain_, part, values, again, counts);
@@ -317,9 +348,9 @@ class QuantizingWork final : public TensorWork {
   }
 
   void check_counts(const Range& range, const kernels::EncodeCounts& counts, const void* values,
-                    const Worker& worker) const {
+                    std::span<const std::byte> bytes) const {
     if (counts.nonfinite > 0 && encoding_.options.nonfinite == Nonfinite::error)
-      fail_nonfinite(range, values, worker);
+      fail_nonfinite(range, values, bytes);
     if (counts.scale_overflow > 0 && coding_.spec.scale == Float::f16)
       throw input_error("{}: tensor {}: a scale is beyond what f16 holds; use --scale bf16", file(),
                         tensorfile::in_quotes(info_.name));
@@ -327,13 +358,14 @@ class QuantizingWork final : public TensorWork {
 
   const std::string& file() const { return encoding_.source.shard(info_.shard).file; }
 
-  [[noreturn]] void fail_nonfinite(const Range& range, const void* values, const Worker& worker) const {
+  [[noreturn]] void fail_nonfinite(const Range& range, const void* values,
+                                   std::span<const std::byte> bytes) const {
     uint64_t i = 0;
     while (i + 1 < range.count && std::isfinite(kernels::load(source_, values, i))) ++i;
     std::string bits;
     const size_t width = element_bytes();
     for (size_t byte = width; byte > 0; --byte)
-      bits += fmt::format("{:02x}", static_cast<uint8_t>(worker.input[i * width + byte - 1]));
+      bits += fmt::format("{:02x}", static_cast<uint8_t>(bytes[i * width + byte - 1]));
     throw input_error(
         "{}: tensor {}: element {} is {} (bits 0x{}); --nonfinite keep stores such tensors as they are",
         file(), tensorfile::in_quotes(info_.name), range.first + i,

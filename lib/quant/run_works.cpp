@@ -15,6 +15,7 @@ bool run_works(std::span<const std::unique_ptr<Work>> works, const Resources& re
   options.compute_threads = std::max(1U, resources.threads);
   const auto affordable = static_cast<unsigned>(std::max<uint64_t>(1, resources.memory_bytes / kWorkerBytes));
   options.workers = std::min(options.compute_threads + kBeyondCompute, affordable);
+  options.device = resources.device;
   options.stop = resources.stop;
   options.on_failure = [&turns] { turns.abort(); };
   return run_schedule(works, options);

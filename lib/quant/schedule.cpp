@@ -5,6 +5,8 @@
 #include <optional>
 #include <thread>
 
+#include "lib/quant/device_coder.h"
+
 namespace mlq::quant {
 namespace {
 
@@ -88,6 +90,7 @@ void work_off(Dispatcher& dispatcher, std::span<const std::unique_ptr<Work>> wor
   Worker worker;
   worker.computing = &computing;
   try {
+    if (options.device) worker.device = std::make_unique<DeviceCoder>(*options.device);
     while (const std::optional<Item> item = dispatcher.take()) {
       works[item->work]->run(item->pass, item->piece, worker);
       dispatcher.finished(*item);
@@ -100,6 +103,9 @@ void work_off(Dispatcher& dispatcher, std::span<const std::unique_ptr<Work>> wor
 }
 
 }  // namespace
+
+Worker::Worker() = default;
+Worker::~Worker() = default;
 
 bool run_schedule(std::span<const std::unique_ptr<Work>> works, const ScheduleOptions& options) {
   Dispatcher dispatcher(works, options.stop);

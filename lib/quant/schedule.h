@@ -10,18 +10,26 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <semaphore>
 #include <span>
 #include <vector>
 
 #include "lib/base/stop.h"
+#include "lib/device/device.h"
 #include "lib/quant/frames.h"
 
 namespace mlq::quant {
 
+class DeviceCoder;
+
 // What a thread has of its own. Buffers keep their size from piece to piece.
 struct Worker {
+  Worker();
+  ~Worker();
+
   std::counting_semaphore<>* computing = nullptr;
+  std::unique_ptr<DeviceCoder> device;  // null: the CPU computes
   std::vector<std::byte> input, values, decoded, other, packed, sections;
   FramePacker packer;
   FrameUnpacker unpacker;
@@ -53,8 +61,9 @@ class Work {
 
 struct ScheduleOptions {
   unsigned compute_threads = 1;
-  unsigned workers = 3;              // threads; at least compute_threads is sensible
-  const StopFlag* stop = nullptr;    // seen between pieces
+  unsigned workers = 3;                       // threads; at least compute_threads is sensible
+  std::optional<device::Device> device = {};  // that workers compute on
+  const StopFlag* stop = nullptr;             // seen between pieces
   std::function<void()> on_failure;  // called once, by the thread that fails: to wake those that wait for it
 };
 

@@ -32,8 +32,9 @@ class RecordStream {
  public:
   // `data`: -o. `path`: --records, empty if it was not given.
   RecordStream(cli::Context& context, const std::string& data, const std::string& path);
-  // With `inputs` a JSON array of the run records of what was read.
-  void run(const std::string& inputs = {});
+  // With `inputs` a JSON array of the run records of what was read; `device` is what computes, if not the
+  // CPU.
+  void run(const std::string& inputs = {}, const std::optional<device::Device>& device = {});
   void tensor(const records::Tensor& record);
   void stats(const records::TensorStat& record);
   void shard(const records::ShardFile& record);

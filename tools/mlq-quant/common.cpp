@@ -25,11 +25,11 @@ RecordStream::RecordStream(Context& context, const std::string& data, const std:
   writer_.emplace(cli::open_writer(context));
 }
 
-void RecordStream::run(const std::string& inputs) {
+void RecordStream::run(const std::string& inputs, const std::optional<device::Device>& device) {
   if (!writer_) return;
   records::Run run = cli::run_record(context_);
   run.threads = context_.threads();
-  run.device = "cpu";
+  run.device = device ? device->info().name : "cpu";
   if (!inputs.empty()) run.inputs = records::RawJson{inputs};
   writer_->run(run);
 }

@@ -4,6 +4,7 @@
 
 #include "lib/base/units.h"
 #include "lib/cli/table.h"
+#include "lib/device/asked.h"
 #include "lib/quant/plan.h"
 #include "tools/mlq-quant/commands.h"
 
@@ -24,6 +25,7 @@ struct EncodeArguments {
   std::optional<double> bits;
   bool dynamic_activations = false;
   bool bf16_npy = false;
+  bool cuda = false;
   uint64_t memory_bytes = quant::Resources().memory_bytes;
 };
 
@@ -164,11 +166,12 @@ ExitKind encode(EncodeArguments& a, Context& context) {
     check_plan(*a.options.plan, source, context);
   }
   a.options.resources = resources(context, a.memory_bytes, total_bytes(source));
+  if (a.cuda) a.options.resources.device = device::open_asked();
   a.options.most_bits = a.bits;
   if (a.bits) a.options.budget.snr_db = quant::snr_for_bits(source, a.options, *a.bits);
   a.options.program = fmt::format("{} {}", context.program().name, context.program().version);
   RecordStream stream(context, a.out, a.records);
-  stream.run();
+  stream.run({}, a.options.resources.device);
   const quant::ModelReport model =
       quant::encode(source, a.out, a.options, [&](const quant::TensorReport& tensor) {
         if (tensor.fallback)
@@ -264,6 +267,11 @@ cli::Command encode_command() {
        cli::flag("no-fallback", "Exit status 1 if a selected tensor does not fit the format.",
                  a.options.no_fallback),
        cli::flag("npy-bf16", "Two-byte elements of an .npy file are bfloat16.", a.bf16_npy),
+       cli::choice_option(
+           "device", "DEVICE",
+           "Where weights are encoded; auto is the CPU, since files come no faster than it encodes.", a.cuda,
+           {{"auto", false}, {"cpu", false}, {"cuda", true}})
+           .shown_default("auto"),
        memory_option(a.memory_bytes)});
   command.examples = {
       {"mlq-quant encode model.safetensors --format int8 -o model.mlq.safetensors",

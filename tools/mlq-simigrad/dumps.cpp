@@ -8,6 +8,7 @@
 
 #include "lib/base/units.h"
 #include "lib/cli/table.h"
+#include "lib/device/asked.h"
 
 namespace mlq::tools {
 namespace {
@@ -119,12 +120,7 @@ simigrad::MeasureOptions MeasuringArguments::options(cli::Context& context) cons
   out.threads = context.threads();
   out.memory_bytes = memory_bytes;
   out.io = io;
-  if (cuda && !device::available())
-    throw environment_error(
-        "--device cuda: {}; install the NVIDIA driver and a build of mlq with CUDA, or leave "
-        "--device out",
-        device::unavailable_reason());
-  if (cuda) out.device = device::open();
+  if (cuda) out.device = device::open_asked();
   out.stop = &context.stop();
   const auto done = std::make_shared<std::atomic<uint64_t>>(0);
   out.progress = [&context, done](uint64_t bytes) {
