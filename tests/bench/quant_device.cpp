@@ -19,6 +19,7 @@
 #include "kernels/lut4.h"
 #include "kernels/mx.h"
 #include "kernels/nvfp4.h"
+#include "kernels/ordered_diff.h"
 #include "kernels/sums.h"
 #include "kernels/xxh3_leaves.h"
 #include "tests/kernels/inputs.h"
@@ -267,6 +268,28 @@ void run_arrays(Bench& bench, const Arrays& on) {
                }));
 }
 
+// Differences of words of which one in 116 changes, as after small updates, and back; moved are the bytes of
+// base and new words, or of what is changed in place. Compared by the tests alone.
+void run_differences(Bench& bench, const Arrays& on) {
+  constexpr WordKind kBf16 = {2, WordOrder::sign_magnitude};
+  constexpr uint64_t kOneIn = 116;
+  const uint64_t n = bench.elems;
+  const DeviceArray scratch(ordered_diff_scratch_bytes(n)), planes(n * 2);
+  auto* changed = static_cast<uint64_t*>(on.counts.data());
+  check(cudaMemcpy(on.out.data(), on.x.data(), n * 2, cudaMemcpyDeviceToDevice), "cudaMemcpy");
+  check(cudaMemset2D(on.out.data(), 2 * kOneIn, 0x55, 1, n / kOneIn), "cudaMemset2D");
+  bench.report("ordered_diff", "bf16", 0, n * 4, timed([&] {
+                 ordered_diff_cuda(kBf16, n, on.x.data(), on.out.data(), on.codes.bytes(), planes.bytes(), n,
+                                   changed, scratch.data(), nullptr);
+               }));
+  bench.report("ordered_patch", "bf16", 0, n * 2, timed([&] {
+                 ordered_patch_cuda(kBf16, n, on.codes.bytes(), planes.bytes(), n, on.x.data(),
+                                    scratch.data(), nullptr);
+               }));
+  bench.report("xor_planes", "bf16", 0, n * 6,
+               timed([&] { xor_planes_cuda(2, n, on.x.data(), on.out.data(), planes.bytes(), nullptr); }));
+}
+
 // The same numbers over and over.
 void fill(const DeviceArray& to, const test::Array& period) {
   for (size_t at = 0; at < to.size(); at += period.bytes())
@@ -320,5 +343,6 @@ int main(int argc, char** argv) {
     for (const Format& format : formats) run(bench, format, type, period, on);
   }
   run_arrays(bench, on);  // the source is bf16 now
+  run_differences(bench, on);
   return bench.same ? 0 : 1;
 }

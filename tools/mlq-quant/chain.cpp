@@ -12,6 +12,9 @@ namespace {
 using cli::Context;
 using cli::Shared;
 
+// By then patches of 1 % have cost as much as the model, which is what has to be read for the next step.
+constexpr uint64_t kAnchorEvery = 100;
+
 struct ChainArguments {
   std::string folder, add, codec = "auto";
   std::optional<uint64_t> step, anchor_every, drop_before;
@@ -88,7 +91,7 @@ void add(const ChainArguments& a, Context& context) {
   stream.run();
   patch::AddOptions options;
   options.anchor = a.anchor;
-  options.anchor_every = a.anchor_every;
+  options.anchor_every = a.anchor_every.value_or(kAnchorEvery);
   options.codec = parse_codec(a.codec);
   options.resources = resources(context, a.memory_bytes, total_bytes(source));
   patch::AddReport report;
@@ -161,7 +164,8 @@ cli::Command chain_command() {
                    .shown_default("that of the patch, or one more than the last"),
                cli::flag("anchor", "Add the whole model too.", a.anchor),
                cli::value_option("anchor-every", "K", "Do so once K patches have followed the last anchor.",
-                                 a.anchor_every, cli::above_zero(parse_count)),
+                                 a.anchor_every, cli::above_zero(parse_count))
+                   .shown_default(fmt::format("{}", kAnchorEvery)),
                codec_option(a.codec)});
   command.add("Upkeep", {cli::flag("verify", "Read all of it and hold it against its hashes.", a.verify),
                          cli::value_option(
