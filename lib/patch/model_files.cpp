@@ -38,42 +38,95 @@ bool is_still(int fd, const std::string& path) {
          ours.st_dev == there.st_dev;
 }
 
-bool belongs_to_a_model(const std::string& name) {
-  return name.ends_with(".safetensors") || name.ends_with(".safetensors.index.json");
+constexpr std::string_view kWeights = ".safetensors", kIndex = ".index.json";
+
+bool is_of_a_model(std::string_view name) {
+  return name.ends_with(kWeights) || name.ends_with(std::string(kWeights) + std::string(kIndex));
+}
+
+// A regular file whose content is elsewhere too, or is a model's that was being made.
+bool may_go(const fs::directory_entry& entry) {
+  std::error_code none;
+  if (entry.is_symlink(none) || !entry.is_regular_file(none)) return false;
+  std::string name = entry.path().filename().string();
+  if (name.ends_with(".part")) name.resize(name.size() - 5);
+  return is_of_a_model(name) || entry.hard_link_count(none) > 1;
 }
 
 }  // namespace
 
-ModelFiles::ModelFiles(const std::string& out, const Layout& layout)
-    : layout_(layout), name_(out), target_(out) {
+ModelFiles::ModelFiles(const std::string& out, const Layout& layout) : layout_(layout), name_(out) {
   const bool folder = is_folder(out);
   if (layout.needs_folder() && !folder)
     throw usage_error("-o: the model is {} files{}; name a folder, with / at its end", layout.files.size(),
                       layout.index ? " and an index" : "");
-  if (folder) begin_folder();
-  const std::string prefix = folder ? part_folder_ + "/" : "";
-  for (const ModelFile& file : layout.files) {
-    auto part = std::make_unique<tensorfile::PartFile>(folder ? prefix + file.name : target_, false,
-                                                       std::string(kSpoolFolder));
+  while (folder && name_.size() > 1 && name_.ends_with('/')) name_.pop_back();
+  if (folder) refuse_other_models();
+  try {
+    begin(folder);
+  } catch (...) {
+    discard();
+    throw;
+  }
+}
+
+void ModelFiles::begin(bool folder) {
+  std::error_code error;
+  if (layout_.needs_folder()) {
+    begin_folder();
+  } else if (folder) {
+    fs::create_directories(name_, error);
+    if (error) fail(name_, "cannot make the folder", error);
+    name_ += "/" + layout_.files[0].name;
+  }
+  for (const ModelFile& file : layout_.files) {
+    auto part = std::make_unique<tensorfile::PartFile>(
+        part_folder_.empty() ? name_ : part_folder_ + "/" + file.name, false, std::string(kSpoolFolder));
     part->reserve(file.size_bytes);
     part->write(0, std::as_bytes(std::span(file.header)));
     files_.push_back(std::move(part));
   }
 }
 
-ModelFiles::~ModelFiles() {
+bool ModelFiles::is_ours(const std::string& name) const {
+  return (layout_.index && layout_.index->name == name) ||
+         std::ranges::any_of(layout_.files, [&](const ModelFile& file) { return file.name == name; });
+}
+
+// What is in the folder beside the model must not be what loaders would take for it, or for a part of it.
+void ModelFiles::refuse_other_models() const {
+  std::error_code error;
+  if (!fs::is_directory(name_, error)) return;
+  for (const auto& entry : fs::directory_iterator(name_, error)) {
+    const std::string name = entry.path().filename().string();
+    if (is_ours(name) || !is_of_a_model(name)) continue;
+    bool other = layout_.files.size() > 1 && !layout_.index;  // all that is there is read
+    for (const ModelFile& file : layout_.files) other |= name == file.name + std::string(kIndex);
+    if (layout_.index) other |= name + std::string(kIndex) == layout_.index->name;
+    if (other)
+      throw usage_error(
+          "-o: {} is there, of another model, and loaders could take it for this one or a part of it; "
+          "remove it or write to another folder",
+          entry.path().string());
+  }
+}
+
+ModelFiles::~ModelFiles() { discard(); }
+
+void ModelFiles::discard() {
   files_.clear();
+  if (part_folder_.empty()) return;
   std::error_code none;
-  if (!part_folder_.empty()) fs::remove_all(part_folder_, none);
+  for (const auto& entry : fs::directory_iterator(part_folder_, none))
+    if (may_go(entry)) fs::remove(entry.path(), none);
+  fs::remove(part_folder_, none);
 }
 
 // Whoever had the part folder before may have put it in its place between our opening and our locking it;
 // then it is his result, and ours is another.
 void ModelFiles::begin_folder() {
   std::error_code error;
-  while (name_.size() > 1 && name_.ends_with('/')) name_.pop_back();
-  target_ = name_;
-  if (fs::is_directory(target_, error)) target_ = fs::canonical(target_, error).string();
+  target_ = fs::is_directory(name_, error) ? fs::canonical(name_, error).string() : name_;
   const std::string part = target_ + ".part";
   do {
     fs::create_directories(part, error);
@@ -83,10 +136,13 @@ void ModelFiles::begin_folder() {
     if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0)
       throw usage_error("{}: is being written by another process; wait for it or name another folder", part);
   } while (!is_still(lock_.get(), part));
-  part_folder_ = part;
-  for (const auto& left : fs::directory_iterator(part, error))  // of one that was killed
-    fs::remove_all(left.path(), error);
+  for (const auto& left : fs::directory_iterator(part, error)) {  // of one that was killed
+    if (!may_go(left))
+      throw usage_error("{}: is in the way; move it or name another folder", left.path().string());
+    fs::remove(left.path(), error);
+  }
   if (error) fail(part, "cannot be emptied", error);
+  part_folder_ = part;
 }
 
 void ModelFiles::write(size_t tensor, uint64_t offset, std::span<const std::byte> bytes) {
@@ -115,20 +171,32 @@ std::vector<std::string> ModelFiles::publish() {
   return paths;
 }
 
-// What is in the old folder and of no model goes into the new one.
+// What is in the old folder and is not replaced is in the new one too.
 void ModelFiles::adopt_others() const {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(target_, error)) {
     const std::string name = entry.path().filename().string();
-    if (belongs_to_a_model(name)) continue;
+    if (is_ours(name)) continue;
     if (!entry.is_regular_file(error) || entry.is_symlink(error))
       throw environment_error("{}: is no regular file, and {} would be replaced; write to a new folder",
                               entry.path().string(), target_);
     const std::string to = part_folder_ + "/" + name;
-    if (::link(entry.path().c_str(), to.c_str()) != 0 && errno != EEXIST)
-      fail(to, "cannot link", last_error());
+    if (::link(entry.path().c_str(), to.c_str()) != 0) fail(to, "cannot link", last_error());
   }
   if (error) fail(target_, "cannot read", error);
+}
+
+// The old folder goes, but for what somebody has put there in the meantime: that moves into the new one.
+void ModelFiles::remove_old() {
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(part_folder_, none)) {
+    const std::string to = target_ + "/" + entry.path().filename().string();
+    if (is_ours(entry.path().filename().string()) || entry.hard_link_count(none) > 1)
+      fs::remove(entry.path(), none);
+    else
+      ::renameat2(AT_FDCWD, entry.path().c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
+  }
+  fs::remove(part_folder_, none);
 }
 
 void ModelFiles::replace_folder() {
@@ -140,7 +208,7 @@ void ModelFiles::replace_folder() {
                   exchange ? RENAME_EXCHANGE : 0) != 0)
     fail(target_, "cannot be put in its place", last_error());
   tensorfile::sync_folder(tensorfile::folder_of(target_));
-  if (exchange) fs::remove_all(part_folder_, none);
+  if (exchange) remove_old();
   part_folder_.clear();
 }
 

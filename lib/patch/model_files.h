@@ -1,9 +1,9 @@
 // The files of a model that is written byte for byte, whole or not at all.
 //
 // One file is made beside its place and renamed. Several are made in a folder `OUT.part`, which then takes
-// the place of OUT at once: it is renamed to it or, where OUT is there, exchanged with it (renameat2), and
-// what was in OUT is removed. What else lay in OUT (a tokenizer, a configuration) is linked into the new
-// folder first.
+// the place of OUT at once: it is renamed to it or, where OUT is there, exchanged with it (renameat2). What
+// else lies in OUT (a tokenizer, a configuration, other models) is linked into the new folder first, so that
+// it stays.
 #pragma once
 
 #include <memory>
@@ -21,7 +21,8 @@ namespace mlq::patch {
 class ModelFiles {
  public:
   // `out`: a file; or a folder, with a slash at its end or where one is. The headers are written at once. A
-  // usage Error if the model needs a folder and `out` is a file, environment Errors as a PartFile's.
+  // usage Error if the model needs a folder and `out` is a file, or if what lies in the folder would be taken
+  // for a part of it; environment Errors as a PartFile's.
   ModelFiles(const std::string& out, const Layout& layout);
   ModelFiles(const ModelFiles&) = delete;
   ModelFiles& operator=(const ModelFiles&) = delete;
@@ -35,9 +36,14 @@ class ModelFiles {
   std::vector<std::string> publish();
 
  private:
+  void begin(bool folder);
+  void discard();
+  bool is_ours(const std::string& name) const;
+  void refuse_other_models() const;
   void begin_folder();
   void adopt_others() const;
   void replace_folder();
+  void remove_old();
 
   const Layout& layout_;
   std::string name_;         // as given: the file, or the folder without a slash

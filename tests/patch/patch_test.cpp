@@ -201,6 +201,55 @@ TEST(Patch, OfShardsMakesShardsAndTheirIndex) {
             "2: -o: the model is 2 files and an index; name a folder, with / at its end");
 }
 
+TEST(Patch, IntoAFolderLeavesOtherModelsThere) {
+  const TempDir tmp;
+  write_model(tmp / "one", {raw_tensor("p", Dtype::u8, {4}, "abcd")});
+  fs::create_directories(tmp / "two");
+  write_model(tmp / "two/a.safetensors", {raw_tensor("p", Dtype::u8, {4}, "abcx")});
+  write_model(tmp / "two/b.safetensors", {raw_tensor("q", Dtype::u8, {4}, "efgh")});
+  tmp.file("two/model.safetensors.index.json", R"({"weight_map":{"p":"a.safetensors","q":"b.safetensors"}})");
+  diff_files(tmp / "one", tmp / "two", tmp / "to two");
+  diff_files(tmp / "two", tmp / "one", tmp / "to one");
+  fs::create_directories(tmp / "out");
+  tmp.file("out/step1.safetensors", "other");
+  tmp.file("out/notes", "mine");
+  // One file goes beside what is there.
+  EXPECT_EQ(apply_files(tmp / "two", {tmp / "to one"}, tmp / "out/").files.at(0).path, tmp / "out/one");
+  EXPECT_EQ(slurp(tmp / "out/one"), slurp(tmp / "one"));
+  // So do several.
+  apply_files(tmp / "one", {tmp / "to two"}, tmp / "out");
+  EXPECT_EQ(slurp(tmp / "out/step1.safetensors"), "other");
+  EXPECT_EQ(slurp(tmp / "out/notes"), "mine");
+  EXPECT_EQ(slurp(tmp / "out/a.safetensors"), slurp(tmp / "two/a.safetensors"));
+  // What loaders would take first is no neighbour for an index.
+  tmp.file("out/model.safetensors", "another");
+  const std::string error = error_of([&] { apply_files(tmp / "one", {tmp / "to two"}, tmp / "out"); });
+  EXPECT_EQ(error.substr(0, 2), "2:");
+  EXPECT_NE(error.find("model.safetensors is there, of another model"), std::string::npos) << error;
+  EXPECT_EQ(slurp(tmp / "out/model.safetensors"), "another");
+  EXPECT_FALSE(fs::exists(tmp / "out.part"));
+}
+
+TEST(Patch, LeavesAFolderAloneThatIsInItsWay) {
+  const TempDir tmp;
+  write_model(tmp / "one", {raw_tensor("p", Dtype::u8, {4}, "abcd")});
+  fs::create_directories(tmp / "two");
+  write_model(tmp / "two/a.safetensors", {raw_tensor("p", Dtype::u8, {4}, "abcx")});
+  write_model(tmp / "two/b.safetensors", {raw_tensor("q", Dtype::u8, {4}, "efgh")});
+  diff_files(tmp / "one", tmp / "two", tmp / "d");
+  fs::create_directories(tmp / "out.part");
+  tmp.file("out.part/thesis", "mine");
+  EXPECT_EQ(error_of([&] { apply_files(tmp / "one", {tmp / "d"}, tmp / "out/"); }),
+            "2: " + (tmp / "out.part/thesis") + ": is in the way; move it or name another folder");
+  EXPECT_EQ(slurp(tmp / "out.part/thesis"), "mine");
+  // What a killed run left is not.
+  fs::remove(tmp / "out.part/thesis");
+  tmp.file("out.part/a.safetensors.part", "half");
+  apply_files(tmp / "one", {tmp / "d"}, tmp / "out/");
+  EXPECT_EQ(slurp(tmp / "out/b.safetensors"), slurp(tmp / "two/b.safetensors"));
+  EXPECT_FALSE(fs::exists(tmp / "out.part"));
+}
+
 TEST(Patch, ForAnotherModelIsRefused) {
   const TempDir tmp;
   write_model(tmp / "a", {raw_tensor("w", Dtype::u8, {4}, "abcd")});
