@@ -1,5 +1,5 @@
+#include <algorithm>
 #include <bit>
-#include <cstring>
 
 #include "kernels/ordered_diff_math.h"
 
@@ -16,7 +16,7 @@ struct Diff {
   uint64_t run() const {
     const auto* from = static_cast<const Word*>(base);
     const auto* to = static_cast<const Word*>(next);
-    std::memset(mask, 0, (elems + 7) / 8);
+    std::fill_n(mask, (elems + 7) / 8, uint8_t{0});
     uint64_t changed = 0;
     for (uint64_t i = 0; i < elems; ++i) {
       if (from[i] == to[i]) continue;
