@@ -3,12 +3,16 @@
 # Sets commands, options and takes (the options with a value) for what $command names.
 _mlq_quant_table() {
   case $command in
-    '') commands='inspect encode decode verify plan bench' options='--help -h --version' takes='  ' ;;
+    '') commands='inspect encode decode verify plan diff apply squash chain bench' options='--help -h --version' takes='  ' ;;
     'inspect') commands='' options='--stats --npy-bf16 --mem --output -o --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --mem --output -o --threads -j ' ;;
     'encode') commands='' options='--output -o --container --records --max-shard-size --no-config --dynamic-activations --dry-run --audit --resume --format --block --blocks --grid --scale --positive-scales --double-quant --mx-scale --nvfp4-scale --zstd --snr --rmse --bits --plan --force --include --exclude --min-elems --quantize-1d --nonfinite --no-fallback --npy-bf16 --device --mem --threads -j --strict --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --container --records --max-shard-size --audit --format --block --blocks --grid --scale --mx-scale --nvfp4-scale --zstd --snr --rmse --bits --plan --include --exclude --min-elems --nonfinite --device --mem --threads -j ' ;;
     'decode') commands='' options='--output -o --dtype --records --max-shard-size --mem --threads -j --strict --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --dtype --records --max-shard-size --mem --threads -j ' ;;
     'verify') commands='' options='--against --snr --rmse --certificate --npy-bf16 --records --mem --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --against --snr --rmse --certificate --records --mem --threads -j ' ;;
     'plan') commands='' options='--bits --snr --rmse --objective --importance --include --exclude --min-elems --quantize-1d --formats --npy-bf16 --mem --output -o --threads -j --strict --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --bits --snr --rmse --objective --importance --include --exclude --min-elems --formats --mem --output -o --threads -j ' ;;
+    'diff') commands='' options='--output -o --step --codec --records --mem --bits --next-base --block --grid --state-dtype --key --key-frame --rekey-above --min-elems --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --step --codec --records --mem --bits --next-base --block --grid --state-dtype --key --rekey-above --min-elems --threads -j ' ;;
+    'apply') commands='' options='--output -o --to --records --mem --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --to --records --mem --threads -j ' ;;
+    'squash') commands='' options='--base --output -o --step --codec --records --mem --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --base --output -o --step --codec --records --mem --threads -j ' ;;
+    'chain') commands='' options='--add --step --anchor --anchor-every --codec --verify --drop-before --mem --output -o --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --add --step --anchor-every --codec --drop-before --mem --output -o --threads -j ' ;;
     'bench') commands='kernel io' options='--help -h' takes='  ' ;;
     'bench kernel') commands='' options='--formats --dtype --elems --time --output -o --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --formats --dtype --elems --time --output -o ' ;;
     'bench io') commands='' options='--size --output -o --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --size --output -o ' ;;
@@ -47,6 +51,29 @@ _mlq_quant_words() {
     'plan:--importance') words=-f ;;
     'plan:--output' | 'plan:-o') words=-f ;;
     'plan:#'0) words=-f ;;
+    'diff:--output' | 'diff:-o') words=-f ;;
+    'diff:--codec') words='auto gap bitmap xor' ;;
+    'diff:--records') words=-f ;;
+    'diff:--bits') words='4 2 3 8' ;;
+    'diff:--next-base') words=-f ;;
+    'diff:--grid') words='absmax signed mse' ;;
+    'diff:--state-dtype') words='bf16 f16 f32' ;;
+    'diff:--key') words='int8 int4 int3 int2' ;;
+    'diff:#'0) words=-f ;;
+    'diff:#'1) words=-f ;;
+    'apply:--output' | 'apply:-o') words=-f ;;
+    'apply:--records') words=-f ;;
+    'apply:#'0) words=-f ;;
+    'apply:#'*) words=-f ;;
+    'squash:--base') words=-f ;;
+    'squash:--output' | 'squash:-o') words=-f ;;
+    'squash:--codec') words='auto gap bitmap xor' ;;
+    'squash:--records') words=-f ;;
+    'squash:#'*) words=-f ;;
+    'chain:--add') words=-f ;;
+    'chain:--codec') words='auto gap bitmap xor' ;;
+    'chain:--output' | 'chain:-o') words=-f ;;
+    'chain:#'0) words=-d ;;
     'bench kernel:--dtype') words='bf16 f16 f32' ;;
     'bench kernel:--output' | 'bench kernel:-o') words=-f ;;
     'bench io:--output' | 'bench io:-o') words=-f ;;

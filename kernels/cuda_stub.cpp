@@ -10,6 +10,7 @@
 #include "kernels/lut4.h"
 #include "kernels/mx.h"
 #include "kernels/nvfp4.h"
+#include "kernels/ordered_diff.h"
 #include "kernels/sums.h"
 #include "kernels/xxh3_leaves.h"
 
@@ -79,10 +80,20 @@ void nvfp4_decode_cuda(const Nvfp4Spec&, const BlockLayout&, const uint8_t*, con
                        uint64_t*, Stream) {
   std::abort();
 }
+void ordered_diff_cuda(WordKind, uint64_t, const void*, const void*, uint8_t*, uint8_t*, uint64_t, uint64_t*,
+                       void*, Stream) {
+  std::abort();
+}
+void ordered_patch_cuda(WordKind, uint64_t, const uint8_t*, const uint8_t*, uint64_t, void*, void*, Stream) {
+  std::abort();
+}
+void xor_planes_cuda(unsigned, uint64_t, const void*, const void*, uint8_t*, Stream) { std::abort(); }
+void xor_unplanes_cuda(unsigned, uint64_t, const uint8_t*, void*, Stream) { std::abort(); }
 void gram_blocks_cuda(const GramGroups&, uint64_t, double*, NonFinite*, Stream) { std::abort(); }
 void value_sums_cuda(uint64_t, Float, const void*, ValueSums*, Stream) { std::abort(); }
 void error_sums_cuda(uint64_t, Float, const void*, Float, const void*, ErrorSums*, Stream) { std::abort(); }
 void xxh3_leaves_cuda(const void*, uint64_t, uint8_t*, Stream) { std::abort(); }
 uint64_t ec_scratch_bytes(uint64_t) { return 0; }
+uint64_t ordered_diff_scratch_bytes(uint64_t) { return 0; }
 
 }  // namespace mlq::kernels

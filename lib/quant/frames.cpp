@@ -16,7 +16,7 @@ namespace {
 constexpr uint32_t kSkippable = 0x184D2A5E;
 constexpr uint32_t kSeekable = 0x8F92EAB1;
 constexpr uint8_t kWithChecksums = 0x80;
-constexpr size_t kHeader = 8, kEntry = 12, kFooter = 9;
+constexpr size_t kHeader = 8, kEntry = 12, kFooter = kSeekFooterBytes;
 constexpr int kLargestWindowLog = 23;
 constexpr uint64_t kTried = kFrameBytes / 4;
 
@@ -109,30 +109,58 @@ std::vector<std::byte> seek_table(std::span<const FrameEntry> entries) {
   return table;
 }
 
-std::vector<FrameEntry> read_seek_table(std::span<const std::byte> tail, uint64_t bytes,
-                                        uint64_t packed_bytes, const std::string& what) {
-  const uint64_t frames = frames_of(bytes);
-  const auto require = [&](bool good, std::string_view why) {
-    if (!good) throw input_error("{}: seek table: {}; the file is damaged", what, why);
-  };
-  require(tail.size() == seek_table_bytes(frames) && packed_bytes >= tail.size(), "cut short");
+namespace {
+
+void require(bool good, const std::string& what, std::string_view why) {
+  if (!good) throw input_error("{}: seek table: {}; the file is damaged", what, why);
+}
+
+// The table of `frames`, whose frames and itself fill the plane.
+std::vector<FrameEntry> read_table(std::span<const std::byte> tail, uint64_t frames, uint64_t packed_bytes,
+                                   const std::string& what) {
+  require(tail.size() == seek_table_bytes(frames) && packed_bytes >= tail.size(), what, "cut short");
   const std::byte* footer = tail.data() + tail.size() - kFooter;
-  require(read_u32(tail.data()) == kSkippable && read_u32(footer + 5) == kSeekable, "its marks are missing");
+  require(read_u32(tail.data()) == kSkippable && read_u32(footer + 5) == kSeekable, what,
+          "its marks are missing");
   require(read_u32(tail.data() + 4) == tail.size() - kHeader && read_u32(footer) == frames &&
               footer[4] == std::byte{kWithChecksums},
-          "its sizes do not fit the tensor");
+          what, "its sizes do not fit the tensor");
   std::vector<FrameEntry> entries(frames);
   uint64_t packed = 0;
   for (uint64_t i = 0; i < frames; ++i) {
     const std::byte* at = tail.data() + kHeader + kEntry * i;
     entries[i] = {read_u32(at), read_u32(at + 4), read_u32(at + 8)};
-    require(entries[i].bytes == std::min(kFrameBytes, bytes - i * kFrameBytes),
-            "a frame's size does not fit the tensor");
-    require(entries[i].packed_bytes <= ZSTD_compressBound(kFrameBytes), "a frame is larger than it can be");
+    require(entries[i].bytes <= kFrameBytes && entries[i].packed_bytes <= ZSTD_compressBound(kFrameBytes),
+            what, "a frame is larger than it can be");
     packed += entries[i].packed_bytes;
   }
-  require(packed + tail.size() == packed_bytes, "the frames do not fill the plane");
+  require(packed + tail.size() == packed_bytes, what, "the frames do not fill the plane");
   return entries;
+}
+
+}  // namespace
+
+std::vector<FrameEntry> read_seek_table(std::span<const std::byte> tail, uint64_t bytes,
+                                        uint64_t packed_bytes, const std::string& what) {
+  const uint64_t frames = frames_of(bytes);
+  std::vector<FrameEntry> entries = read_table(tail, frames, packed_bytes, what);
+  for (uint64_t i = 0; i < frames; ++i)
+    require(entries[i].bytes == std::min(kFrameBytes, bytes - i * kFrameBytes), what,
+            "a frame's size does not fit the tensor");
+  return entries;
+}
+
+uint64_t frames_said(std::span<const std::byte> footer, uint64_t packed_bytes, const std::string& what) {
+  require(footer.size() == kFooter && packed_bytes >= seek_table_bytes(0), what, "cut short");
+  const uint64_t frames = read_u32(footer.data());
+  require(seek_table_bytes(frames) <= packed_bytes, what, "its sizes do not fit the tensor");
+  return frames;
+}
+
+std::vector<FrameEntry> read_loose_seek_table(std::span<const std::byte> tail, uint64_t packed_bytes,
+                                              const std::string& what) {
+  require(tail.size() >= seek_table_bytes(0), what, "cut short");
+  return read_table(tail, (tail.size() - seek_table_bytes(0)) / kEntry, packed_bytes, what);
 }
 
 FrameUnpacker::FrameUnpacker() : context_(ZSTD_createDCtx(), free_decompressor) {

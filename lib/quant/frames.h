@@ -60,6 +60,14 @@ uint64_t largest_packed(uint64_t bytes);
 std::vector<FrameEntry> read_seek_table(std::span<const std::byte> tail, uint64_t bytes,
                                         uint64_t packed_bytes, const std::string& what);
 
+// The same of a plane whose frames are of any sizes up to kFrameBytes, so that parts of it can be made each
+// on its own: how many it has, by its last kSeekFooterBytes, and then its table, by its last
+// seek_table_bytes().
+inline constexpr uint64_t kSeekFooterBytes = 9;
+uint64_t frames_said(std::span<const std::byte> footer, uint64_t packed_bytes, const std::string& what);
+std::vector<FrameEntry> read_loose_seek_table(std::span<const std::byte> tail, uint64_t packed_bytes,
+                                              const std::string& what);
+
 class FrameUnpacker {
  public:
   FrameUnpacker();

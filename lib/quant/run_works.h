@@ -1,4 +1,4 @@
-// Works with the threads and the memory that they may have. Internal to lib/quant.
+// Works with the threads and the memory that they may have. For lib/quant and what is built on it.
 #pragma once
 
 #include "lib/quant/encode.h"

@@ -30,7 +30,7 @@ struct Worker {
 
   std::counting_semaphore<>* computing = nullptr;
   std::unique_ptr<DeviceCoder> device;  // null: the CPU computes
-  std::vector<std::byte> input, values, decoded, other, packed;
+  std::vector<std::byte> input, values, decoded, other, packed, sections;
   FramePacker packer;
   FrameUnpacker unpacker;
 

@@ -54,13 +54,13 @@ StoredModel::StoredModel(const tensorfile::Source& source) : source_(&source) {
       throw input_error("{}: written by a later mlq-quant (version {} of its metadata; this one reads {})",
                         source.shard(shard).file, version, kMetaVersion);
     ours = true;
+    const std::string& kind = value_of(metadata, kKindKey);
+    if (!kind.empty() && kind != kKind)
+      throw input_error("{}: holds {}, not weights", source.shard(shard).file, tensorfile::in_quotes(kind));
     for (const std::string_view key : {kKindKey, kSourceHashKey, kDecodedHashKey}) {
       if (value_of(metadata, key).empty())
         throw input_error("{}: its metadata lack \"{}\"; the file is damaged", source.shard(shard).file, key);
     }
-    if (value_of(metadata, kKindKey) != kKind)
-      throw input_error("{}: holds {}, not weights", source.shard(shard).file,
-                        tensorfile::in_quotes(value_of(metadata, kKindKey)));
     source_hash_ = value_of(metadata, kSourceHashKey);
     decoded_hash_ = value_of(metadata, kDecodedHashKey);
     for (const auto& [key, value] : metadata)

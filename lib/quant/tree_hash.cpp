@@ -43,6 +43,7 @@ Digest parse_hash(std::string_view text) {
     const char* at = text.data() + kind.size() + 2 * i;
     if (std::from_chars(at, at + 2, digest[i], 16).ptr != at + 2) fail();
   }
+  if (hash_text(digest) != text) fail();  // capital letters
   return digest;
 }
 

@@ -114,4 +114,45 @@ struct QuantBench {
   double ratio = 0;
 };
 
+struct TensorDelta {
+  std::string name;
+  std::string codec;
+  uint64_t elems = 0;
+  std::optional<uint64_t> changed;
+  std::optional<double> changed_share;
+  std::optional<double> bits_per_weight, rel_rmse;
+  uint64_t size_bytes = 0;
+  std::optional<bool> key_frame;
+};
+
+struct Patch {
+  std::string file;
+  std::optional<uint64_t> step;
+  std::string parent_hash, result_hash;
+  uint64_t tensors = 0;
+  uint64_t changed_tensors = 0;
+  uint64_t elems = 0;
+  std::optional<uint64_t> changed;
+  std::optional<double> changed_share;
+  uint64_t in_bytes = 0;
+  uint64_t out_bytes = 0;
+  double ratio = 0;
+  double bits_per_weight = 0;
+  std::optional<double> rel_rmse;
+  int64_t duration_ns = 0;
+  double rate_bytes_per_s = 0;
+  uint64_t peak_rss_bytes = 0;
+};
+
+struct ChainLink {
+  uint64_t step = 0;
+  std::string kind;
+  std::string file;
+  uint64_t size_bytes = 0;
+  std::optional<std::string> parent_hash;
+  std::string result_hash;
+  std::optional<bool> ok;
+  std::optional<std::string> note;
+};
+
 }  // namespace mlq::records

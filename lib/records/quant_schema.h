@@ -188,4 +188,73 @@ struct Schema<QuantBench> {
   };
 };
 
+template <>
+struct Schema<TensorDelta> {
+  static constexpr std::string_view type = "delta";
+  static constexpr std::string_view summary = "What a patch says of a tensor.";
+  static constexpr auto fields = std::tuple{
+      field<"name", &TensorDelta::name>("", "The tensor."),
+      field<"codec", &TensorDelta::codec>("",
+                                          "unchanged; gap, bitmap, xor or, by piece, mixed; delta or key "
+                                          "(with loss); raw (new, of another type or "
+                                          "shape, or very small); removed."),
+      field<"elems", &TensorDelta::elems>("", "Number of elements; 0 if it was removed."),
+      field<"changed", &TensorDelta::changed>("",
+                                              "Words that differ: elements, of types below a byte bytes, of "
+                                              "complex numbers halves; none with loss."),
+      field<"changed_share", &TensorDelta::changed_share>("", "Of all its words."),
+      field<"bits_per_weight", &TensorDelta::bits_per_weight>("bits",
+                                                              "All that the patch stores of it, an element."),
+      field<"rel_rmse", &TensorDelta::rel_rmse>(
+          "", "Root mean square error over root mean square; none if lossless."),
+      field<"size_bytes", &TensorDelta::size_bytes>("bytes", "What the patch stores of it."),
+      field<"key_frame", &TensorDelta::key_frame>("",
+                                                  "Whether it stands on its own, not on the model before."),
+  };
+};
+
+template <>
+struct Schema<Patch> {
+  static constexpr std::string_view type = "patch";
+  static constexpr std::string_view summary = "A patch from one model to the next, as it was made.";
+  static constexpr auto fields = std::tuple{
+      field<"file", &Patch::file>("", "Path."),
+      field<"step", &Patch::step>("", "The step that was given."),
+      field<"parent_hash", &Patch::parent_hash>("", "Hash of the model that it is for."),
+      field<"result_hash", &Patch::result_hash>("", "Hash of the model that it makes."),
+      field<"tensors", &Patch::tensors>("", "Tensors of the new model."),
+      field<"changed_tensors", &Patch::changed_tensors>("", "Those that changed, are new or were removed."),
+      field<"elems", &Patch::elems>("", "Elements of the new model."),
+      field<"changed", &Patch::changed>("", "Words that differ; none with loss."),
+      field<"changed_share", &Patch::changed_share>("", "Of all words."),
+      field<"in_bytes", &Patch::in_bytes>("bytes", "Size of the new model's tensors."),
+      field<"out_bytes", &Patch::out_bytes>("bytes", "Size of the patch."),
+      field<"ratio", &Patch::ratio>("", "out_bytes over in_bytes."),
+      field<"bits_per_weight", &Patch::bits_per_weight>("bits", "Of the whole patch, an element."),
+      field<"rel_rmse", &Patch::rel_rmse>("", "Of all tensors with a loss; none if there is none."),
+      field<"duration_ns", &Patch::duration_ns>("ns", "From the first byte to the last."),
+      field<"rate_bytes_per_s", &Patch::rate_bytes_per_s>("bytes/s", "in_bytes over duration_ns."),
+      field<"peak_rss_bytes", &Patch::peak_rss_bytes>("bytes", "Most memory that the process has had."),
+  };
+};
+
+template <>
+struct Schema<ChainLink> {
+  static constexpr std::string_view type = "link";
+  static constexpr std::string_view summary = "A file of a chain of checkpoints: a whole model, or a patch.";
+  static constexpr auto fields = std::tuple{
+      field<"step", &ChainLink::step>("",
+                                      "The step that it leads to; larger than that of the link before it."),
+      field<"kind", &ChainLink::kind>(
+          "", "anchor: a whole model; delta: a patch for what the link before it makes."),
+      field<"file", &ChainLink::file>("", "Its name in the folder of the chain."),
+      field<"size_bytes", &ChainLink::size_bytes>("bytes", "Its size."),
+      field<"parent_hash", &ChainLink::parent_hash>("", "Of a delta: hash of the model that it is for."),
+      field<"result_hash", &ChainLink::result_hash>("", "Hash of the model at that step."),
+      field<"ok", &ChainLink::ok>(
+          "", "Of chain --verify: whether its bytes are as stated and it makes that model."),
+      field<"note", &ChainLink::note>("", "What is wrong with it."),
+  };
+};
+
 }  // namespace mlq::records

@@ -10,11 +10,6 @@
 namespace mlq::tensorfile {
 namespace {
 
-bool is_plain_name(std::string_view name) {
-  return !name.empty() && name.size() <= 255 && name != "." && name != ".." &&
-         name.find_first_of(std::string_view("/\0", 2)) == std::string_view::npos;
-}
-
 std::string whole_text(const ByteFile& file) {
   if (file.size() > kLargestHeader)
     throw input_error("{}: {} bytes are too many for an index; at most {} are read", file.name(), file.size(),
@@ -54,6 +49,11 @@ void add(const std::string& file, const jsonl::Member& member, WeightMap& map) {
 std::string_view plain_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 }  // namespace
+
+bool is_plain_name(std::string_view name) {
+  return !name.empty() && name.size() <= 255 && name != "." && name != ".." &&
+         name.find_first_of(std::string_view("/\0", 2)) == std::string_view::npos;
+}
 
 WeightMap read_shard_index(const ByteFile& file) {
   const std::string text = whole_text(file);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -12,6 +13,9 @@ namespace mlq::tensorfile {
 
 // A tensor's name and the plain name of the file that it is in; sorted by tensor.
 using WeightMap = std::vector<std::pair<std::string, std::string>>;
+
+// Whether it can be the name of a file in the folder that is meant, and of nothing outside of it.
+bool is_plain_name(std::string_view name);
 
 // Throws an input Error for damaged JSON, a tensor that is named twice, and names of files that are more than
 // a name.

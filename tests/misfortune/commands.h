@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/temp_dir.h"
+
 namespace mlq::test {
 
 // What a command reads from standard input: a trace, the records of a load test, lines of another format, or
@@ -19,7 +21,8 @@ struct Typical {
   bool endless = false;       // writes until it is stopped
   int of_empty_input = 0;     // exit status
   bool of_nothing = true;     // makes something of an empty input, even if it is an error
-  bool has_output = true;     // takes -o
+  bool needs_output = false;  // its data goes where -o says, and nowhere without; its records beside
+  bool fills_folder = false;  // -o may be one
   bool keeps_output = false;  // -o is written also when a signal ends it early
   bool has_end = true;        // its output is records, closed by `end`
   bool takes_folder = false;  // in place of a file; an empty one is wrong input
@@ -60,6 +63,14 @@ inline std::string weights() {
     file += {static_cast<char>(i * 37), static_cast<char>(i % 3 == 0 ? 0xbf : 0x3f)};
   return file;
 }
+
+// A safetensors file of four tensors.
+inline std::string checkpoint() {
+  return MLQ_SOURCE_DIR "/tests/data/patch/chain/anchor-00000010.safetensors";
+}
+// A patch for it, and a chain of both.
+inline std::string patch() { return slurp(MLQ_SOURCE_DIR "/tests/data/patch/chain/delta-00000011.mlqd"); }
+inline std::string chain() { return MLQ_SOURCE_DIR "/tests/data/patch/chain"; }
 
 // Three steps of two groups.
 inline std::string grams() {
@@ -147,6 +158,24 @@ inline std::vector<Typical> typical_commands() {
        .of_empty_input = 3,
        .of_nothing = false,
        .input = weights()},
+      {.name = "quant_diff",
+       .argv = {"mlq-quant", "diff", "-", checkpoint()},
+       .reads = Reads::weights,
+       .of_empty_input = 3,
+       .of_nothing = false,
+       .needs_output = true,
+       .has_end = false,
+       .input = weights()},
+      {.name = "quant_apply",
+       .argv = {"mlq-quant", "apply", checkpoint(), "-"},
+       .reads = Reads::weights,
+       .of_empty_input = 3,
+       .of_nothing = false,
+       .needs_output = true,
+       .fills_folder = true,
+       .has_end = false,
+       .input = patch()},
+      {.name = "quant_chain", .argv = {"mlq-quant", "chain", chain()}},
       {.name = "simigrad_estimate",
        .argv = {"mlq-simigrad", "estimate", "-"},
        .reads = Reads::results,

@@ -18,9 +18,7 @@ class Input : public testing::TestWithParam<Typical> {
   Result run_on_file(const std::string& path, bool unprivileged = false) const {
     Command c = on(GetParam(), "");
     c.unprivileged = unprivileged;
-    for (std::string& word : c.argv) {
-      if (word == "-") word = path;
-    }
+    read_file(c, path);
     return run(c);
   }
   // Exit 0, or 1 where a claim was tested and found wrong.

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -50,8 +51,23 @@ inline std::string good_input(const Typical& command) {
 inline Command on(const Typical& typical, std::string input) {
   Command command;
   command.argv = typical.argv;
+  if (typical.needs_output) command.argv.insert(command.argv.end(), {"-o", "-"});
   command.input = std::move(input);
   return command;
+}
+
+// Names where its output goes.
+inline void write_to(Command& command, const Typical& typical, const std::string& path) {
+  if (typical.needs_output)
+    command.argv.back() = path;
+  else
+    command.argv.insert(command.argv.end(), {"-o", path});
+}
+
+// Names the file in the place of standard input.
+inline void read_file(Command& command, const std::string& path) {
+  if (const auto dash = std::find(command.argv.begin(), command.argv.end(), "-"); dash != command.argv.end())
+    *dash = path;
 }
 
 inline std::string last_line(std::string_view text) {

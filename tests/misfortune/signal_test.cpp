@@ -42,7 +42,7 @@ TEST_P(Signal, TheFirstStopsTheRunCleanly) {
 TEST_P(Signal, LeavesTheOldFileWholeOrWhatWasMeasuredAndNothingBesideIt) {
   const std::string path = dir_.file("out", "old");
   Command c = endless();
-  c.argv.insert(c.argv.end(), {"-o", path});
+  write_to(c, typical(), path);
   const Result result = run(c);
   EXPECT_STATUS(result, 128 + signal());
   EXPECT_EQ(dir_.listing(), "out");

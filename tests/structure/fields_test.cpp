@@ -111,6 +111,12 @@ std::vector<std::string> commands() {
       "mlq-quant decode w.mlq.safetensors --dtype f16 -o back.safetensors; "
       "mlq-quant plan weights.safetensors --bits 5 --min-elems 1; "
       "echo '{\"type\":\"importance\",\"name\":\"h.weight\",\"weight\":2}'; "
+      "mlq-quant diff tiny.safetensors weights.safetensors --step 3 -o d.mlqd; "
+      "mlq-quant diff weights.safetensors weights.safetensors --bits 4 --min-elems 1 --next-base "
+      "h.safetensors -o l.mlqd; "
+      "mlq-quant apply tiny.safetensors d.mlqd -o back.safetensors; mlq-quant chain run --add "
+      "tiny.safetensors --step 1; "
+      "mlq-quant chain run --add d.mlqd; mlq-quant chain run --verify; "
       "mlq-quant bench kernel --formats int8,bf16 --elems 4k --time 1us; mlq-quant bench io . --size 64k; "
       "rm -r \"$PWD\"",
       "mlq-tune compare --surface pool-batch@400 --tuner random,hill --seeds 2 --trials 12 --truth-requests "

@@ -22,6 +22,10 @@ cli::Command encode_command();
 cli::Command decode_command();
 cli::Command verify_command();
 cli::Command bench_command();
+cli::Command diff_command();
+cli::Command apply_command();
+cli::Command squash_command();
+cli::Command chain_command();
 
 // Where records go: standard output, unless the data goes there.
 class RecordStream {
@@ -38,6 +42,9 @@ class RecordStream {
   void certificate(const records::Certificate& record);
   void summary(const records::QuantSummary& record);
   void bench(const records::QuantBench& record);
+  void delta(const records::TensorDelta& record);
+  void patch(const records::Patch& record);
+  void link(const records::ChainLink& record);
   void end(bool interrupted);
 
  private:
@@ -82,6 +89,8 @@ double parse_decibels(std::string_view text);
 // The formats of a stream of plan records, by tensor. An input Error for what is no plan.
 std::map<std::string, quant::Spec> read_plan(const std::string& path, bool strict);
 
+// The most memory that the process has had.
+uint64_t peak_rss_bytes();
 // A number that JSON has, or nothing.
 std::optional<double> finite(double value);
 // Seconds since `begin`, summed up in a record.

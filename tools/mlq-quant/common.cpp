@@ -56,6 +56,16 @@ void RecordStream::bench(const records::QuantBench& record) {
   if (writer_) writer_->write(record);
 }
 
+void RecordStream::delta(const records::TensorDelta& record) {
+  if (writer_) writer_->write(record);
+}
+void RecordStream::patch(const records::Patch& record) {
+  if (writer_) writer_->write(record);
+}
+void RecordStream::link(const records::ChainLink& record) {
+  if (writer_) writer_->write(record);
+}
+
 void RecordStream::end(bool interrupted) {
   if (!writer_) return;
   records::End end;
@@ -237,6 +247,12 @@ std::optional<double> finite(double value) {
   return std::isfinite(value) ? std::optional(value) : std::nullopt;
 }
 
+uint64_t peak_rss_bytes() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+}
+
 records::QuantSummary summary_of(const quant::ModelReport& model,
                                  std::chrono::steady_clock::time_point begin) {
   records::QuantSummary summary;
@@ -254,9 +270,7 @@ records::QuantSummary summary_of(const quant::ModelReport& model,
   summary.duration_ns = std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count();
   summary.rate_bytes_per_s = static_cast<double>(model.in_bytes) /
                              (static_cast<double>(std::max<int64_t>(summary.duration_ns, 1)) * 1e-9);
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  summary.peak_rss_bytes = static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+  summary.peak_rss_bytes = peak_rss_bytes();
   return summary;
 }
 

@@ -5,6 +5,7 @@
 
 #include "kernels/sums.h"
 #include "lib/cli/table.h"
+#include "lib/patch/patch_file.h"
 #include "lib/quant/pieces.h"
 #include "lib/quant/stored_model.h"
 #include "lib/quant/value_stats.h"
@@ -53,8 +54,10 @@ records::Tensor inspected_record(const tensorfile::Source& source, const quant::
 }
 
 bool is_ours(const tensorfile::Source& source) {
-  for (size_t shard = 0; shard < source.shards(); ++shard)
-    if (source.shard(shard).metadata.contains(quant::kVersionKey)) return true;
+  for (size_t shard = 0; shard < source.shards(); ++shard) {
+    const auto& metadata = source.shard(shard).metadata;
+    if (metadata.contains(quant::kVersionKey) && !patch::is_patch(metadata)) return true;
+  }
   return false;
 }
 
