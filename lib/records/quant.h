@@ -139,9 +139,9 @@ struct Patch {
   double ratio = 0;
   double bits_per_weight = 0;
   std::optional<double> rel_rmse;
-  int64_t duration_ns = 0;
-  double rate_bytes_per_s = 0;
-  uint64_t peak_rss_bytes = 0;
+  std::optional<int64_t> duration_ns;
+  std::optional<double> rate_bytes_per_s;
+  std::optional<uint64_t> peak_rss_bytes;
 };
 
 struct ChainLink {

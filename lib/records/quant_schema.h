@@ -194,10 +194,11 @@ struct Schema<TensorDelta> {
   static constexpr std::string_view summary = "What a patch says of a tensor.";
   static constexpr auto fields = std::tuple{
       field<"name", &TensorDelta::name>("", "The tensor."),
-      field<"codec", &TensorDelta::codec>("",
-                                          "unchanged; gap, bitmap, xor or, by piece, mixed; delta or key "
-                                          "(with loss); raw (new, of another type or "
-                                          "shape, or very small); removed."),
+      field<"codec", &TensorDelta::codec>(
+          "",
+          "unchanged; gap, bitmap, xor or, by piece, mixed (of inspect: lossless); delta or key "
+          "(with loss); raw (new, of another type or "
+          "shape, or very small); removed."),
       field<"elems", &TensorDelta::elems>("", "Number of elements; 0 if it was removed."),
       field<"changed", &TensorDelta::changed>("",
                                               "Words that differ: elements, of types below a byte bytes, of "
@@ -216,7 +217,7 @@ struct Schema<TensorDelta> {
 template <>
 struct Schema<Patch> {
   static constexpr std::string_view type = "patch";
-  static constexpr std::string_view summary = "A patch from one model to the next, as it was made.";
+  static constexpr std::string_view summary = "A patch from one model to the next.";
   static constexpr auto fields = std::tuple{
       field<"file", &Patch::file>("", "Path."),
       field<"step", &Patch::step>("", "The step that was given."),

@@ -5,12 +5,11 @@
 
 #include "kernels/sums.h"
 #include "lib/cli/table.h"
-#include "lib/patch/patch_file.h"
 #include "lib/quant/pieces.h"
 #include "lib/quant/stored_model.h"
 #include "lib/quant/value_stats.h"
 #include "lib/records/quant_schema.h"
-#include "tools/mlq-quant/commands.h"
+#include "tools/mlq-quant/patches.h"
 
 namespace mlq::tools {
 namespace {
@@ -56,7 +55,7 @@ records::Tensor inspected_record(const tensorfile::Source& source, const quant::
 bool is_ours(const tensorfile::Source& source) {
   for (size_t shard = 0; shard < source.shards(); ++shard) {
     const auto& metadata = source.shard(shard).metadata;
-    if (metadata.contains(quant::kVersionKey) && !patch::is_patch(metadata)) return true;
+    if (metadata.contains(quant::kVersionKey)) return true;
   }
   return false;
 }
@@ -96,7 +95,11 @@ void print(Context& context, const std::vector<records::Tensor>& tensors) {
 // False if it was interrupted.
 bool inspect_one(const InspectArguments& a, Context& context, const std::string& path, RecordStream& stream,
                  std::vector<records::Tensor>& shown) {
-  const tensorfile::Source source = open_model(context, path, a.bf16_npy);
+  tensorfile::Source source = open_model(context, path, a.bf16_npy);
+  if (patch::is_patch(source.shard(0).metadata)) {
+    describe(patch::PatchFile(std::move(source)), stream);
+    return true;
+  }
   if (is_ours(source)) {
     const quant::StoredModel stored(source);
     for (const quant::StoredTensor& tensor : stored.tensors())
@@ -139,7 +142,8 @@ cli::Command inspect_command() {
   command.description =
       "Writes a tensor record for each tensor, by the headers alone; of what encode wrote, a record for each "
       "tensor that it "
-      "holds, with format and error. With --stats it reads the data and writes a stats record for each float "
+      "holds, with format and error; of a patch a delta record for each tensor that it changes, and a patch "
+      "record. With --stats it reads the data and writes a stats record for each float "
       "tensor too.";
   command.shared = {Shared::output, Shared::threads, Shared::no_provenance};
   command.positionals = {

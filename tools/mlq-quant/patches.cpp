@@ -36,7 +36,7 @@ records::Patch record_of(const patch::PatchReport& report, const PatchArguments&
   if (report.signal > 0) record.rel_rmse = quant::relative_error(report.signal, report.noise);
   record.duration_ns = std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count();
   record.rate_bytes_per_s = static_cast<double>(report.in_bytes) /
-                            (static_cast<double>(std::max<int64_t>(record.duration_ns, 1)) * 1e-9);
+                            (static_cast<double>(std::max<int64_t>(*record.duration_ns, 1)) * 1e-9);
   record.peak_rss_bytes = peak_rss_bytes();
   return record;
 }
@@ -49,7 +49,7 @@ void print(cli::Context& context, const records::Patch& p) {
   context.print(text + fmt::format("\n{} MB become {} MB ({:.3g} %) at {} MB/s\n",
                                    cli::rounded(static_cast<double>(p.in_bytes) / 1e6),
                                    cli::rounded(static_cast<double>(p.out_bytes) / 1e6), 100 * p.ratio,
-                                   cli::rounded(p.rate_bytes_per_s / 1e6)));
+                                   cli::rounded(p.rate_bytes_per_s.value_or(0) / 1e6)));
 }
 
 }  // namespace
@@ -110,6 +110,35 @@ std::vector<const patch::PatchFile*> pointers(const std::vector<patch::PatchFile
   std::vector<const patch::PatchFile*> list;
   for (const patch::PatchFile& patch : patches) list.push_back(&patch);
   return list;
+}
+
+void describe(const patch::PatchFile& patch, RecordStream& stream) {
+  const patch::Layout& layout = patch.layout();
+  records::Patch record;
+  record.file = patch.name();
+  record.step = patch.step();
+  record.parent_hash = quant::hash_text(patch.parent());
+  record.result_hash = quant::hash_text(patch.result());
+  record.tensors = layout.tensors.size();
+  record.in_bytes = layout.tensor_bytes();
+  record.out_bytes = patch.size_bytes();
+  record.ratio = share(record.out_bytes, record.in_bytes);
+  for (size_t i = 0; i < layout.tensors.size(); ++i) {
+    record.elems += layout.tensors[i].elems;
+    const patch::PatchFile::Entry* entry = patch.entry(i);
+    if (entry == nullptr) continue;
+    record.changed_tensors += 1;
+    records::TensorDelta tensor;
+    tensor.name = layout.tensors[i].name;
+    tensor.codec = patch::name_of(entry->change.kind);
+    tensor.elems = layout.tensors[i].elems;
+    tensor.size_bytes = patch.source().tensors()[entry->stored].size_bytes;
+    if (tensor.elems > 0) tensor.bits_per_weight = share(8 * tensor.size_bytes, tensor.elems);
+    if (patch::is_lossy(entry->change.kind)) tensor.key_frame = entry->change.kind == patch::ChangeKind::key;
+    stream.delta(tensor);
+  }
+  record.bits_per_weight = share(8 * record.out_bytes, record.elems);
+  stream.patch(record);
 }
 
 ExitKind make_patch(const patch::Model& base, const patch::Model& next, PatchArguments& a,

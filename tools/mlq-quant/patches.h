@@ -30,6 +30,8 @@ std::vector<patch::PatchFile> open_patches(const cli::Context& context, const st
 std::vector<const patch::PatchFile*> pointers(const std::vector<patch::PatchFile>& patches);
 
 records::TensorDelta record_of(const patch::TensorDiff& tensor);
+// Says what a patch is for and what it does to each tensor, by its headers alone.
+void describe(const patch::PatchFile& patch, RecordStream& stream);
 // Makes the patch and says what it is, with records and, if wanted, a summary.
 ExitKind make_patch(const patch::Model& base, const patch::Model& next, PatchArguments& arguments,
                     RecordStream& stream, cli::Context& context, std::chrono::steady_clock::time_point begin);
