@@ -89,10 +89,13 @@ class InProcess final : public Comm {
   std::string_view transport() const override { return "in process"; }
 
   void all_gather(std::span<const std::byte> mine, std::span<std::byte> all) override {
+    bool alike = true;
     meeting_->meet(rank_, mine, [&](const auto& given) {
-      for (size_t r = 0; r < given.size(); ++r)
+      alike = std::all_of(given.begin(), given.end(), [&](auto g) { return g.size() == mine.size(); });
+      for (size_t r = 0; alike && r < given.size(); ++r)
         if (!mine.empty()) std::memcpy(all.data() + r * mine.size(), given[r].data(), mine.size());
     });
+    if (!alike) throw environment_error("ranks sent different numbers of bytes; start them anew");
   }
   void broadcast(std::span<std::byte> bytes, unsigned root) override {
     meeting_->meet(rank_, bytes, [&](const auto& given) {
