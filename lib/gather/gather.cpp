@@ -203,6 +203,10 @@ bool Gather::hashes_agree(StepReport& report) {
   return std::all_of(notes.begin(), notes.end(), [&](const NoteData& n) { return n == notes[0]; });
 }
 
+void Gather::say(const std::string& message) {
+  if (comm_.rank() == 0) options_.note(message);
+}
+
 void Gather::swap_residuals() {
   for (Own::Owned& owned : own_->quantised) owned.residual.swap(owned.next_residual);
 }
@@ -228,8 +232,7 @@ void Gather::send(const Frame& first, StepReport& report, const std::optional<Er
       throw environment_error(
           "step {}: what rank {} sent arrived damaged twice running; check memory and network", frame.step,
           *damaged);
-    options_.note(
-        fmt::format("step {}: what rank {} sent arrived damaged; it is sent again", frame.step, *damaged));
+    say(fmt::format("step {}: what rank {} sent arrived damaged; it is sent again", frame.step, *damaged));
     damaged_before = true;
     frame.key = has_keys;
     report.rekey_reason = "payload";
@@ -262,7 +265,7 @@ StepReport Gather::step(uint64_t step, const std::function<Source()>& open, bool
   const bool due = !last_hash_ || (options_.hash_every != 0 && step - *last_hash_ >= options_.hash_every);
   if (due || compare) {
     if (!hashes_agree(report)) {
-      options_.note(fmt::format("step {}: ranks hold different weights; they are sent as a key frame", step));
+      say(fmt::format("step {}: ranks hold different weights; they are sent as a key frame", step));
       report.rekey_reason = "hash";
       swap_residuals();  // back
       frame.key = options_.settings.cancel == Cancel::delta;

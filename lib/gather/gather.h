@@ -35,7 +35,8 @@ struct GatherOptions {
   uint64_t hash_every = 100;  // steps from one comparison of hashes to the next; 0: only where asked for
   bool strict = false;        // an error where resuming would have to begin anew
   unsigned threads = 1;
-  std::function<void(const std::string&)> note = [](const std::string&) {};  // what people should know
+  // What people should know; what all ranks see is said by rank 0 alone.
+  std::function<void(const std::string&)> note = [](const std::string&) {};
 };
 
 struct StepReport {
@@ -96,6 +97,7 @@ class Gather {
   std::optional<unsigned> exchange_payloads(const Frame& frame, StepReport& report);
   void apply(const Frame& frame);
   void send(const Frame& first, StepReport& report, const std::optional<Error>& failure);
+  void say(const std::string& message);  // once for all ranks
   void swap_residuals();
   std::string hash_of_held(bool plain_too) const;
   bool hashes_agree(StepReport& report);

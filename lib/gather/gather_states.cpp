@@ -39,7 +39,7 @@ std::optional<uint64_t> Gather::resume(const std::string& path) {
   if (options_.strict)
     throw input_error(
         "{}: not every rank has a state of one step; leave --strict out to begin with a key frame", path);
-  options_.note(fmt::format("{}: not every rank has a state of one step; begins with a key frame", path));
+  say(fmt::format("{}: not every rank has a state of one step; begins with a key frame", path));
   key_reason_ = "no state";
   return std::nullopt;
 }
@@ -126,8 +126,8 @@ void Gather::go_on_with_state() {
         "the state of step {} is of other tensors, options or ranks; leave --strict out to begin with a "
         "key frame",
         state.step);
-  options_.note(fmt::format(
-      "the state of step {} is of other tensors, options or ranks; begins with a key frame", state.step));
+  say(fmt::format("the state of step {} is of other tensors, options or ranks; begins with a key frame",
+                  state.step));
   key_reason_ = "no state";
 }
 

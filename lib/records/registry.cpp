@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "lib/records/arrival.h"
+#include "lib/records/gather_schema.h"
 #include "lib/records/load_schema.h"
 #include "lib/records/model.h"
 #include "lib/records/quant_schema.h"
@@ -85,6 +86,8 @@ const std::vector<TypeInfo>& registry() {
       describe<Certificate>(),
       describe<QuantSummary>(),
       describe<QuantBench>(),
+      describe<GatherStep>(),
+      describe<SimulatedGather>(),
       describe<Gram>(),
       describe<GramTensor>(),
       describe<Estimate>(),

@@ -10,6 +10,7 @@
 #include "lib/cli/program.h"
 #include "lib/quant/encode.h"
 #include "lib/quant/stored_model.h"
+#include "lib/records/gather.h"
 #include "lib/records/quant.h"
 #include "lib/records/writer.h"
 #include "lib/tensorfile/source.h"
@@ -21,6 +22,8 @@ cli::Command plan_command();
 cli::Command encode_command();
 cli::Command decode_command();
 cli::Command verify_command();
+cli::Command gather_command();
+cli::Command simulate_command();
 cli::Command bench_command();
 
 // Where records go: standard output, unless the data goes there.
@@ -37,6 +40,8 @@ class RecordStream {
   void certificate(const records::Certificate& record);
   void summary(const records::QuantSummary& record);
   void bench(const records::QuantBench& record);
+  void gather(const records::GatherStep& record);
+  void simulated(const records::SimulatedGather& record);
   void end(bool interrupted);
 
  private:

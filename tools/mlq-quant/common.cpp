@@ -9,6 +9,7 @@
 #include "lib/base/units.h"
 #include "lib/cli/provenance.h"
 #include "lib/cli/table.h"
+#include "lib/records/gather_schema.h"
 #include "lib/records/quant_schema.h"
 #include "tools/mlq-quant/commands.h"
 
@@ -53,6 +54,13 @@ void RecordStream::summary(const records::QuantSummary& record) {
   if (writer_) writer_->write(record);
 }
 void RecordStream::bench(const records::QuantBench& record) {
+  if (writer_) writer_->write(record);
+}
+
+void RecordStream::gather(const records::GatherStep& record) {
+  if (writer_) writer_->write(record);
+}
+void RecordStream::simulated(const records::SimulatedGather& record) {
   if (writer_) writer_->write(record);
 }
 

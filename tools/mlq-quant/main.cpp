@@ -2,7 +2,8 @@
 //
 // encode writes what it read in fewer bits, with a stated error; decode turns it back into floats; verify
 // reads it from disk again and computes hashes and errors anew; plan chooses a format for each tensor under
-// one budget; inspect says what is in a file; bench measures. See mlq-quant(1).
+// one budget; gather sends shards of weights to all ranks in few bits, and simulate says which ways of that
+// are safe; inspect says what is in a file; bench measures. See mlq-quant(1).
 #include "tools/mlq-quant/commands.h"
 
 namespace {
@@ -34,9 +35,10 @@ int main(int argc, char** argv) {
       "own (.mlq.safetensors), compressed-tensors and bitsandbytes, in memory that does not depend on the "
       "model's size, "
       "and says exactly what it did to every tensor. Records are described in mlq-records(5).";
-  program.root.commands = {stoppable(tools::inspect_command()), stoppable(tools::encode_command()),
-                           stoppable(tools::decode_command()),  stoppable(tools::verify_command()),
-                           stoppable(tools::plan_command()),    tools::bench_command()};
+  program.root.commands = {stoppable(tools::inspect_command()),  stoppable(tools::encode_command()),
+                           stoppable(tools::decode_command()),   stoppable(tools::verify_command()),
+                           stoppable(tools::plan_command()),     stoppable(tools::gather_command()),
+                           stoppable(tools::simulate_command()), tools::bench_command()};
   program.root.examples = {
       {"mlq-quant encode model.safetensors --format int8 -o model.mlq.safetensors", "8 bits a weight"},
       {"mlq-quant encode model.safetensors --snr 30 -o model.mlq.safetensors | jq "
