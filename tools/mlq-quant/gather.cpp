@@ -179,7 +179,7 @@ class Run {
     bool interrupted = false;
     for (; next <= a_.steps.last && !interrupted; ++next) {
       const gather::StepReport report = gather_.step(
-          next, [&] { return tensorfile::open_source(input_of(next), {}); }, next == a_.steps.last);
+          next, [&] { return open_model(context_, input_of(next), false); }, next == a_.steps.last);
       interrupted = record(report);
       write(next, interrupted || next == a_.steps.last, state);
     }
