@@ -1,19 +1,20 @@
-/* A gather of weights from C: the arithmetic of mlq-quant gather for whoever moves the bytes himself (a trainer, a
- * framework's own collective). Library libmlqquant.
+/* A gather of weights from C: the arithmetic of mlq-quant gather for whoever moves the bytes himself (a
+ * trainer, a framework's own collective). Library libmlqquant.
  *
  *   mlq_gather_options options = MLQ_GATHER_DEFAULTS;
  *   options.elems = n;
  *   mlq_gather* gather;
- *   if (mlq_gather_open(&options, &gather)) puts(mlq_gather_error());
+ *   if (mlq_gather_open(&options, &gather) != 0) fail(mlq_gather_error());
  *   uint64_t size;
- *   mlq_gather_encode(gather, step, 0, weights, MLQ_BF16, packet, mlq_gather_bound(gather), &size, &error);
+ *   mlq_gather_encode(gather, step, step == 0, weights, MLQ_BF16, packet, mlq_gather_bound(gather), &size,
+ * &error);
  *   ... send packet; every rank, its owner too:
  *   mlq_gather_apply(gather, packet, size);
  *   const void* held = mlq_gather_state(gather);
  *
- * Functions return 0, or the exit status that mlq-quant would have (2 the call is wrong, 3 the input is wrong, 5 a
- * fault of ours), with a message in mlq_gather_error(). One handle is for one thread at a time; different ones do not
- * know of each other. */
+ * Functions return 0, or the exit status that mlq-quant would have (2 the call is wrong, 3 the input is
+ * wrong, 5 a fault of ours), with a message in mlq_gather_error(). One handle is for one thread at a time;
+ * different ones do not know of each other. */
 #ifndef MLQ_GATHER_CAPI_H
 #define MLQ_GATHER_CAPI_H
 
@@ -55,12 +56,12 @@ void mlq_gather_close(mlq_gather* gather);
 /* Bytes that no packet exceeds. */
 uint64_t mlq_gather_bound(const mlq_gather* gather);
 
-/* Encodes `weights` (elems of `type`) for a step into `packet`, and says how long it is. What is held does not change
- * before the packet is applied; of residual the owner applies it too, since that is when what was rounded away is kept.
- * `key`: a frame that does not depend on what is held. *rel_rmse (may be NULL): the error that receivers will have,
- * relative to the weights. */
-int mlq_gather_encode(mlq_gather* gather, uint64_t step, int key, const void* weights, mlq_float type, void* packet,
-                      uint64_t capacity, uint64_t* size, double* rel_rmse);
+/* Encodes `weights` (elems of `type`) for a step into `packet`, and says how long it is. What is held does
+ * not change before the packet is applied; of residual the owner applies it too, since that is when what was
+ * rounded away is kept. `key`: a frame that does not depend on what is held. *rel_rmse (may be NULL): the
+ * error that receivers will have, relative to the weights. */
+int mlq_gather_encode(mlq_gather* gather, uint64_t step, int key, const void* weights, mlq_float type,
+                      void* packet, uint64_t capacity, uint64_t* size, double* rel_rmse);
 
 /* Applies a packet of the same options. Status 3, and nothing changes, if it is damaged or of others. */
 int mlq_gather_apply(mlq_gather* gather, const void* packet, uint64_t size);

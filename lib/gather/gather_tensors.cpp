@@ -97,6 +97,8 @@ void Gather::adopt_tensors(std::vector<JointTensor> tensors, std::vector<std::by
                                  std::vector<float>(feeds_back ? share.count : 0)});
     }
   }
+  if (std::none_of(tensors_.begin(), tensors_.end(), [](const JointTensor& t) { return t.quantised; }))
+    say("no tensor is quantised, all travel as they are; see --include, --min-elems and --quantize-1d");
 }
 
 Packing Gather::packing_of(unsigned rank, const Frame& frame) const {

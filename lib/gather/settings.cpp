@@ -56,13 +56,13 @@ std::string_view name_of(Cancel cancel) {
 void parse_cancel(std::string_view text, Settings& settings) {
   constexpr std::string_view kDither = "dither";
   settings.strata = 1;
-  for (const Cancel cancel : {Cancel::none, Cancel::delta, Cancel::residual, Cancel::dither})
+  for (const Cancel cancel : {Cancel::none, Cancel::delta, Cancel::residual})
     if (text == name_of(cancel)) {
       settings.cancel = cancel;
       return;
     }
   if (!text.starts_with("dither:"))
-    throw usage_error("\"{}\" is none of none, delta, residual, dither:N", text);
+    throw usage_error("\"{}\" must be none, delta, residual or dither:N", text);
   settings.cancel = Cancel::dither;
   const uint64_t strata = parse_count(text.substr(kDither.size() + 1));
   if (strata < 1 || strata > kMostStrata)

@@ -260,7 +260,7 @@ std::string_view name_of(Rule rule) {
 Rule parse_rule(std::string_view text) {
   for (const Rule rule : {Rule::none, Rule::stochastic, Rule::dither, Rule::residual, Rule::delta})
     if (text == name_of(rule)) return rule;
-  throw usage_error("\"{}\" is none of none, stochastic, dither, residual, delta", text);
+  throw usage_error("\"{}\" must be none, stochastic, dither, residual or delta", text);
 }
 
 std::unique_ptr<WeightWalk> random_walk(std::vector<float> start, uint64_t steps, double update, double rho,

@@ -15,9 +15,11 @@ void check(std::string_view input) {
   }
   const std::vector<std::byte> written = gather::list_bytes(list);
   MLQ_FUZZ_CLAIM(std::equal(written.begin(), written.end(), bytes.begin(), bytes.end()));
-  for (const gather::Joining joining : {gather::Joining::joined, gather::Joining::sliced, gather::Joining::flat}) {
+  for (const gather::Joining joining :
+       {gather::Joining::joined, gather::Joining::sliced, gather::Joining::flat}) {
     try {
-      const auto tensors = gather::join_shards(joining, {list, list}, list, 64, [](const auto&) { return true; });
+      const auto tensors =
+          gather::join_shards(joining, {list, list}, list, 64, [](const auto&) { return true; });
       for (const gather::JointTensor& tensor : tensors) {
         uint64_t next = 0;
         for (const gather::Share& share : tensor.shares) {

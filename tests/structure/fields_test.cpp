@@ -111,6 +111,9 @@ std::vector<std::string> commands() {
       "mlq-quant decode w.mlq.safetensors --dtype f16 -o back.safetensors; "
       "mlq-quant plan weights.safetensors --bits 5 --min-elems 1; "
       "echo '{\"type\":\"importance\",\"name\":\"h.weight\",\"weight\":2}'; "
+      "mlq-quant gather weights.safetensors --min-elems 1; "
+      "mlq-quant simulate weights.safetensors --min-elems 1 --steps 4; "
+      "mlq-quant bench gather --elems 4k --time 1us; "
       "mlq-quant bench kernel --formats int8,bf16 --elems 4k --time 1us; mlq-quant bench io . --size 64k; "
       "rm -r \"$PWD\"",
       "mlq-tune compare --surface pool-batch@400 --tuner random,hill --seeds 2 --trials 12 --truth-requests "

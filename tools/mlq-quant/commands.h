@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "lib/cli/program.h"
 #include "lib/quant/encode.h"
 #include "lib/quant/stored_model.h"
+#include "lib/ranks/comm.h"
 #include "lib/records/gather.h"
 #include "lib/records/quant.h"
 #include "lib/records/writer.h"
@@ -85,6 +87,10 @@ double parse_decibels(std::string_view text);
 
 // The formats of a stream of plan records, by tensor. An input Error for what is no plan.
 std::map<std::string, quant::Spec> read_plan(const std::string& path, bool strict);
+
+// The ranks that a launcher has started, or the only one. A usage Error, with the line to type, where a
+// launcher has started several that are none to MPI. `command`: ours, for that line.
+std::unique_ptr<ranks::Comm> launched_ranks(int64_t timeout_ns, std::string_view command);
 
 // A number that JSON has, or nothing.
 std::optional<double> finite(double value);

@@ -4,12 +4,9 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/units.h"
-#include "lib/cli/launcher.h"
 #include "lib/cli/table.h"
 #include "lib/gather/gather.h"
 #include "lib/gather/output.h"
-#include "lib/ranks/in_process.h"
-#include "lib/ranks/mpi_ranks.h"
 #include "tools/mlq-quant/commands.h"
 
 namespace mlq::tools {
@@ -98,31 +95,6 @@ gather::Settings settings_of(const GatherArguments& a, uint64_t seed) {
   return s;
 }
 
-// What a launcher that is not MPI's says, or MPI's own: more than one process?
-std::optional<uint32_t> launched_processes() {
-  const cli::Environment environment = cli::process_environment();
-  if (const auto rank = cli::launcher_rank(environment); rank && rank->size.value_or(1) > 1)
-    return rank->size;
-  if (const auto torch = environment("WORLD_SIZE")) {
-    const uint64_t size = parse_count(*torch);
-    if (size > 1) return static_cast<uint32_t>(size);
-  }
-  return std::nullopt;
-}
-
-std::unique_ptr<ranks::Comm> ranks_of(const GatherArguments& a) {
-  const auto launched = launched_processes();
-  if (!launched) return std::move(ranks::in_process_ranks(1, a.timeout_ns).front());
-  auto comm = ranks::mpi_ranks(a.timeout_ns);
-  if (comm->size() == 1)
-    throw usage_error(
-        "the launcher has started {} processes, but MPI sees one rank in each: start them with mpirun -n {} "
-        "mlq-quant "
-        "gather ...",
-        *launched, *launched);
-  return comm;
-}
-
 // The times of a step, for rank 0 to write down those of all.
 gather::NoteData times_of(const gather::StepReport& report, bool stopped) {
   gather::NoteData note{};
@@ -196,8 +168,8 @@ class Run {
   std::string summary() const {
     const double share = bf16_bytes_ == 0 ? 0 : wire_bytes_ / bf16_bytes_;
     return fmt::format(
-        "{} steps on {} ranks: {:.1f} MB on the wire, {:.3f} of bf16; relative error {:.2e} at last\n",
-        steps_, comm_.size(), wire_bytes_ / 1e6, share, rel_rmse_);
+        "steps {}, ranks {}: {:.1f} MB on the wire, {:.3f} of bf16; relative error {:.2e} at last\n", steps_,
+        comm_.size(), wire_bytes_ / 1e6, share, rel_rmse_);
   }
 
   // True if a rank was asked to stop.
@@ -261,7 +233,7 @@ ExitKind gather_weights(GatherArguments& a, Context& context) {
   if (a.flat) options.like = gather::list_of(open_model(context, a.like, false));
   options.threads = context.threads();
   options.strict = context.shared().strict;
-  const std::unique_ptr<ranks::Comm> comm = ranks_of(a);
+  const std::unique_ptr<ranks::Comm> comm = launched_ranks(a.timeout_ns, "gather");
   if (comm->size() > 1 && !a.state.empty() && !has(a.state, "{rank}"))
     throw usage_error("--state: must have {{rank}} in it, since each rank keeps its own");
   options.note = [&](const std::string& message) { context.warn(message); };
