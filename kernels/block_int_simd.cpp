@@ -82,39 +82,34 @@ struct IntFormat {
 
 // ---- The search of mse
 
-// Sum of squared errors of kVectors vectors that lie `stride` floats apart, in the tree of the fold: the last
+// A lane is a candidate, and elements come one by one: so sums are folded without looking across lanes.
+struct Clamp {
+  float low, high;
+};
+
+// Sums of the squared errors of n elements that lie `stride` apart, in the tree of the fold: its last
 // addition is that of the even and the odd ones.
-template <unsigned kVectors, class DF>
+template <unsigned kElems, class DF>
 HWY_INLINE Vec<DF> folded_errors(DF df, const float* x, uint64_t stride, Vec<DF> scale, Vec<DF> inverse,
-                                 Vec<DF> low, Vec<DF> high) {
-  if constexpr (kVectors == 1) {
-    const auto v = hn::Load(df, x);
+                                 const Clamp& clamp) {
+  if constexpr (kElems == 1) {
+    const auto v = hn::Set(df, *x);
+    const auto cut = hn::Max(hn::Min(hn::Mul(v, inverse), hn::Set(df, clamp.high)), hn::Set(df, clamp.low));
     // Round may give -0 where the twin has +0: neither its product nor the square of the error knows.
-    const auto code = hn::Round(hn::Max(hn::Min(hn::Mul(v, inverse), high), low));
-    const auto error = hn::Sub(hn::Mul(code, scale), v);
+    const auto error = hn::Sub(hn::Mul(hn::Round(cut), scale), v);
     return hn::Mul(error, error);
   } else {
-    return hn::Add(folded_errors<kVectors / 2>(df, x, 2 * stride, scale, inverse, low, high),
-                   folded_errors<kVectors / 2>(df, x + stride, 2 * stride, scale, inverse, low, high));
+    return hn::Add(folded_errors<kElems / 2>(df, x, 2 * stride, scale, inverse, clamp),
+                   folded_errors<kElems / 2>(df, x + stride, 2 * stride, scale, inverse, clamp));
   }
 }
 
 template <class DF>
-Vec<DF> folded_errors(DF df, const float* x, uint64_t stride, uint64_t vectors, Vec<DF> scale,
-                      Vec<DF> inverse, Vec<DF> low, Vec<DF> high) {
-  switch (vectors) {
-    case 1:
-      return folded_errors<1>(df, x, stride, scale, inverse, low, high);
-    case 2:
-      return folded_errors<2>(df, x, stride, scale, inverse, low, high);
-    case 4:
-      return folded_errors<4>(df, x, stride, scale, inverse, low, high);
-    case 8:
-      return folded_errors<8>(df, x, stride, scale, inverse, low, high);
-    default:
-      return hn::Add(folded_errors(df, x, 2 * stride, vectors / 2, scale, inverse, low, high),
-                     folded_errors(df, x + stride, 2 * stride, vectors / 2, scale, inverse, low, high));
-  }
+Vec<DF> folded_errors(DF df, const float* x, uint64_t stride, uint64_t n, Vec<DF> scale, Vec<DF> inverse,
+                      const Clamp& clamp) {
+  if (n == 16) return folded_errors<16>(df, x, stride, scale, inverse, clamp);
+  return hn::Add(folded_errors(df, x, 2 * stride, n / 2, scale, inverse, clamp),
+                 folded_errors(df, x + stride, 2 * stride, n / 2, scale, inverse, clamp));
 }
 
 struct Candidates {
@@ -134,52 +129,27 @@ inline void candidate_scales(const BlockIntSpec& spec, float extreme, Candidates
   }
 }
 
-// The candidates whose scales are so small that they often cut too much; one look at the extreme shows it.
-constexpr unsigned kSmallCandidates = 8;
-
-// The least of what the small candidates make of the extreme: their sums are not less.
-inline float small_bound(const CodeRange& range, const Candidates& candidates, float extreme) {
-  const hn::CappedTag<float, kSmallCandidates> df;
-  const auto m = hn::Set(df, extreme), low = hn::Set(df, range.low), high = hn::Set(df, range.high);
-  auto least = hn::Set(df, f32_from_bits(0x7f800000u));
-  for (unsigned i = 0; i < kSmallCandidates; i += static_cast<unsigned>(hn::Lanes(df))) {
-    const auto scaled = hn::Mul(m, hn::Load(df, candidates.inverse + i));
-    const auto code = hn::Round(hn::Max(hn::Min(scaled, high), low));
-    const auto error = hn::Sub(hn::Mul(code, hn::Load(df, candidates.scale + i)), m);
-    least = hn::Min(least, hn::Mul(error, error));
-  }
-  return hn::GetLane(hn::MinOfLanes(df, least));
-}
-
 // The index of the best candidate for the block x, padded to n floats: the lowest of those with the least
 // sum.
-template <class DF>
-HWY_NOINLINE unsigned best_candidate(DF df, const CodeRange& range, const Candidates& candidates,
-                                     float extreme, const float* x, uint64_t n) {
-  const auto low = hn::Set(df, range.low), high = hn::Set(df, range.high);
-  const uint64_t lanes = hn::Lanes(df);
-  const auto error_of = [&](unsigned i) HWY_ATTR {
-    return folded_lanes(df, folded_errors(df, x, lanes, n / lanes, hn::Set(df, candidates.scale[i]),
-                                          hn::Set(df, candidates.inverse[i]), low, high));
-  };
-  unsigned best = kSmallCandidates;
-  float least = 0;
-  for (unsigned i = kSmallCandidates; i < 32; ++i) {
-    const float error = error_of(i);
-    if (i == kSmallCandidates || error < least) {
-      best = i;
-      least = error;
-    }
+inline unsigned best_candidate(const CodeRange& range, const Candidates& candidates, const float* x,
+                               uint64_t n) {
+  const hn::CappedTag<float, 16> df;
+  const unsigned lanes = static_cast<unsigned>(hn::Lanes(df));
+  const Clamp clamp = {range.low, range.high};
+  alignas(64) float sums[32];
+  auto least = hn::Set(df, f32_from_bits(0x7f800000u));
+  for (unsigned i = 0; i < 32; i += lanes) {
+    const auto sum = folded_errors(df, x, 1, n, hn::Load(df, candidates.scale + i),
+                                   hn::Load(df, candidates.inverse + i), clamp);
+    hn::Store(sum, df, sums + i);
+    least = hn::Min(least, sum);
   }
-  if (small_bound(range, candidates, extreme) > least) return best;
-  for (unsigned i = kSmallCandidates; i-- > 0;) {
-    const float error = error_of(i);
-    if (error <= least) {
-      best = i;
-      least = error;
-    }
+  least = hn::MinOfLanes(df, least);
+  for (unsigned i = 0; i < 32; i += lanes) {
+    const auto first = hn::FindFirstTrue(df, hn::Eq(hn::Load(df, sums + i), least));
+    if (first >= 0) return i + static_cast<unsigned>(first);
   }
-  return best;
+  return 0;
 }
 
 template <Float kType, unsigned kBits>
@@ -204,7 +174,7 @@ struct MseRows {
     candidate_scales(format.spec, extreme, candidates);
     alignas(64) float floats[kMseLargestBlock];
     load_padded<kType>(df, in, size, layout.block, floats);
-    const unsigned best = best_candidate(df, format.range, candidates, extreme, floats, layout.block);
+    const unsigned best = best_candidate(format.range, candidates, floats, layout.block);
     const BlockScale scale = block_int_candidate(format.spec, extreme, kMseFirst + best);
     counts->flushed_blocks += scale.flushed;
     counts->scale_overflow += scale.overflow;

@@ -475,6 +475,9 @@ using Bits = std::conditional_t<kType == Float::f32, uint32_t, uint16_t>;
 template <Float kType>
 using Row = hn::CappedTag<Bits<kType>, 16 / sizeof(Bits<kType>)>;
 
+template <Float kType>
+constexpr Bits<kType> kMagnitudeBits = static_cast<Bits<kType>>(~Bits<kType>{0}) >> 1;
+
 template <class D>
 HWY_INLINE auto largest_in_row([[maybe_unused]] D d, Vec<D> v) {
   if constexpr (hn::MaxLanes(D()) * sizeof(hn::TFromD<D>) == 16) {
@@ -485,69 +488,96 @@ HWY_INLINE auto largest_in_row([[maybe_unused]] D d, Vec<D> v) {
   }
 }
 
-// The largest positive and negative words of n elements, a row of candidates each.
-template <Float kType, class DF>
-HWY_INLINE void block_rows(DF, const Word<kType>* x, uint64_t n, Bits<kType>* positive_row,
-                           Bits<kType>* negative_row) {
+// The largest of n elements, a vector of candidates each: with kSigned the positive and the negative words,
+// else the magnitudes, as `positive`.
+template <Float kType, bool kSigned, class DF>
+HWY_INLINE void block_candidates(DF, const Word<kType>* x, uint64_t n, Bits<kType>* positive_out,
+                                 Bits<kType>* negative_out) {
   using T = Bits<kType>;
   const hn::Repartition<T, DF> du;
   const hn::RebindToSigned<decltype(du)> ds;
-  const Row<kType> dr;
-  constexpr T kSign = T{1} << (8 * sizeof(T) - 1);
+  constexpr T kSign = kMagnitudeBits<kType> + 1;
+  const auto magnitude = hn::Set(du, kMagnitudeBits<kType>);
   const auto* words = reinterpret_cast<const T*>(x);
   const size_t lanes = hn::Lanes(du);
+  // Signed numbers where the sign is cleared, or only positive ones win.
+  const auto up = [&](size_t i) HWY_ATTR {
+    const auto v = hn::LoadU(du, words + i * lanes);
+    return hn::BitCast(ds, kSigned ? v : hn::And(v, magnitude));
+  };
+  const auto down = [&](size_t i) HWY_ATTR { return hn::LoadU(du, words + i * lanes); };
   auto positive = hn::Zero(ds), positive2 = positive;
   auto negative = hn::Set(du, kSign), negative2 = negative;
   for (; n >= 4 * lanes; n -= 4 * lanes, words += 4 * lanes) {
-    const auto a = hn::LoadU(du, words), b = hn::LoadU(du, words + lanes);
-    const auto c = hn::LoadU(du, words + 2 * lanes), d = hn::LoadU(du, words + 3 * lanes);
-    positive = hn::Max(positive, hn::Max(hn::BitCast(ds, a), hn::BitCast(ds, b)));
-    negative = hn::Max(negative, hn::Max(a, b));
-    positive2 = hn::Max(positive2, hn::Max(hn::BitCast(ds, c), hn::BitCast(ds, d)));
-    negative2 = hn::Max(negative2, hn::Max(c, d));
+    positive = hn::Max(positive, hn::Max(up(0), up(1)));
+    positive2 = hn::Max(positive2, hn::Max(up(2), up(3)));
+    if constexpr (kSigned) {
+      negative = hn::Max(negative, hn::Max(down(0), down(1)));
+      negative2 = hn::Max(negative2, hn::Max(down(2), down(3)));
+    }
   }
   positive = hn::Max(positive, positive2);
   negative = hn::Max(negative, negative2);
   for (; n >= lanes; n -= lanes, words += lanes) {
-    const auto a = hn::LoadU(du, words);
-    positive = hn::Max(positive, hn::BitCast(ds, a));
-    negative = hn::Max(negative, a);
+    positive = hn::Max(positive, up(0));
+    if constexpr (kSigned) negative = hn::Max(negative, down(0));
   }
-  hn::Store(largest_in_row(du, hn::BitCast(du, positive)), dr, positive_row);
-  hn::Store(largest_in_row(du, negative), dr, negative_row);
+  hn::Store(hn::BitCast(du, positive), du, positive_out);
+  if constexpr (kSigned) hn::Store(negative, du, negative_out);
   for (; n > 0; --n, ++words) {
-    T& side = *words & kSign ? negative_row[0] : positive_row[0];
-    side = std::max(side, *words);
+    const T word = kSigned ? *words : static_cast<T>(*words & kMagnitudeBits<kType>);
+    T& side = word & kSign ? negative_out[0] : positive_out[0];
+    side = std::max(side, word);
   }
 }
 
-// Rows to the largest of each: as many rows as a row has words.
+// The same of each of `blocks` blocks of kVectors vectors, one after the other: no bound of a loop is to be
+// looked at within a block.
+template <Float kType, bool kSigned, size_t kVectors, class DF>
+HWY_INLINE void short_block_candidates(DF, const Word<kType>* x, uint64_t blocks, Bits<kType>* positive_out,
+                                       Bits<kType>* negative_out) {
+  using T = Bits<kType>;
+  const hn::Repartition<T, DF> du;
+  const hn::RebindToSigned<decltype(du)> ds;
+  const auto sign = hn::Set(du, static_cast<T>(kMagnitudeBits<kType> + 1));
+  const auto zero = hn::Zero(ds);
+  const auto* words = reinterpret_cast<const T*>(x);
+  const size_t lanes = hn::Lanes(du);
+  for (uint64_t b = 0; b < blocks; ++b, words += kVectors * lanes) {
+    const auto first = hn::LoadU(du, words);
+    auto positive = hn::Max(zero, hn::BitCast(ds, kSigned ? first : hn::AndNot(sign, first)));
+    auto negative = hn::Max(sign, first);
+    for (size_t i = 1; i < kVectors; ++i) {
+      const auto v = hn::LoadU(du, words + i * lanes);
+      positive = hn::Max(positive, hn::BitCast(ds, kSigned ? v : hn::AndNot(sign, v)));
+      negative = hn::Max(negative, v);
+    }
+    hn::Store(hn::BitCast(du, positive), du, positive_out + b * lanes);
+    if constexpr (kSigned) hn::Store(negative, du, negative_out + b * lanes);
+  }
+}
+
+// Vectors of words to the largest of each: as many vectors as 16 bytes have words.
 template <class DU>
-HWY_INLINE Vec<DU> largest_of_rows(DU du, const hn::TFromD<DU>* rows) {
+HWY_INLINE auto largest_of_vectors(DU du, const hn::TFromD<DU>* vectors) {
   const hn::Repartition<uint32_t, DU> d32;
   const hn::Repartition<uint64_t, DU> d64;
-  constexpr size_t kWords = hn::MaxLanes(DU());
-  if constexpr (kWords == 8) {
-    const auto twos = [&](size_t i) HWY_ATTR {
-      const auto a = hn::Load(du, rows + 8 * i), b = hn::Load(du, rows + 8 * i + 8);
-      return hn::BitCast(d32, hn::Max(hn::InterleaveLower(du, a, b), hn::InterleaveUpper(du, a, b)));
-    };
-    const auto fours = [&](size_t i) HWY_ATTR {
-      const auto a = twos(i), b = twos(i + 2);
-      return hn::BitCast(d64, hn::Max(hn::BitCast(du, hn::InterleaveLower(d32, a, b)),
-                                      hn::BitCast(du, hn::InterleaveUpper(d32, a, b))));
-    };
-    const auto a = fours(0), b = fours(4);
-    return hn::Max(hn::BitCast(du, hn::InterleaveLower(d64, a, b)),
-                   hn::BitCast(du, hn::InterleaveUpper(d64, a, b)));
+  const size_t lanes = hn::Lanes(du);
+  // Within each 16 bytes: of two vectors, words side by side.
+  const auto twos = [&](size_t i, size_t j) HWY_ATTR {
+    const auto a = hn::Load(du, vectors + lanes * i), b = hn::Load(du, vectors + lanes * j);
+    return hn::Max(hn::InterleaveLower(du, a, b), hn::InterleaveUpper(du, a, b));
+  };
+  const auto joined = [&](auto d, auto a, auto b) HWY_ATTR {
+    const auto x = hn::BitCast(d, a), y = hn::BitCast(d, b);
+    return hn::Max(hn::BitCast(du, hn::InterleaveLower(d, x, y)),
+                   hn::BitCast(du, hn::InterleaveUpper(d, x, y)));
+  };
+  if constexpr (sizeof(hn::TFromD<DU>) == 2) {
+    const auto a = joined(d32, twos(0, 1), twos(2, 3)), b = joined(d32, twos(4, 5), twos(6, 7));
+    return largest_in_row(du, joined(d64, a, b));
   } else {
-    const auto twos = [&](size_t i) HWY_ATTR {
-      const auto a = hn::Load(du, rows + 4 * i), b = hn::Load(du, rows + 4 * i + 4);
-      return hn::BitCast(d64, hn::Max(hn::InterleaveLower(du, a, b), hn::InterleaveUpper(du, a, b)));
-    };
-    const auto a = twos(0), b = twos(2);
-    return hn::Max(hn::BitCast(du, hn::InterleaveLower(d64, a, b)),
-                   hn::BitCast(du, hn::InterleaveUpper(d64, a, b)));
+    return largest_in_row(du, joined(d64, twos(0, 1), twos(2, 3)));
   }
 }
 
@@ -556,52 +586,78 @@ constexpr uint64_t kBatch = 16;
 // The first element with these bits of magnitude; there is one.
 template <Float kType, class DF>
 HWY_INLINE float first_of_magnitude(DF, const Word<kType>* x, Bits<kType> magnitude) {
-  constexpr Bits<kType> kMagnitude = static_cast<Bits<kType>>(~Bits<kType>{0}) >> 1;
   const auto* words = reinterpret_cast<const Bits<kType>*>(x);
-  while ((*words & kMagnitude) != magnitude) ++words;
+  while ((*words & kMagnitudeBits<kType>) != magnitude) ++words;
   return widened<kType>(*words);
 }
 
+// Magnitudes and signs of the extremes, as words; in `ties` the magnitudes that both signs have. False if an
+// element is not finite. Where kSigned is not, all signs are +.
+template <Float kType, bool kSigned, class DF>
+HWY_INLINE bool extreme_words(DF df, const Word<kType>* x, uint64_t blocks, uint64_t size, Bits<kType>* bits,
+                              Bits<kType>* ties, bool& any_tie) {
+  using T = Bits<kType>;
+  const Row<kType> dr;
+  const hn::Repartition<T, DF> du;
+  const size_t lanes = hn::Lanes(du);
+  constexpr size_t kWords = hn::MaxLanes(Row<kType>());
+  alignas(64) T positive[kBatch * hn::MaxLanes(du)], negative[kSigned ? kBatch * hn::MaxLanes(du) : 1];
+  if (size == 2 * lanes) {
+    short_block_candidates<kType, kSigned, 2>(df, x, blocks, positive, negative);
+  } else if (size == 4 * lanes) {
+    short_block_candidates<kType, kSigned, 4>(df, x, blocks, positive, negative);
+  } else {
+    for (uint64_t b = 0; b < blocks; ++b)
+      block_candidates<kType, kSigned>(df, x + b * size, size, positive + b * lanes,
+                                       negative + (kSigned ? b * lanes : 0));
+  }
+  const uint64_t filled = (blocks + kWords - 1) / kWords * kWords;
+  if (filled != blocks) {
+    std::memset(positive + blocks * lanes, 0, (filled - blocks) * lanes * sizeof(T));
+    if (kSigned) std::memset(negative + blocks * lanes, 0, (filled - blocks) * lanes * sizeof(T));
+  }
+  auto worst = hn::Zero(dr), tied = worst;
+  for (uint64_t b = 0; b < filled; b += kWords) {
+    const auto up = largest_of_vectors(du, positive + b * lanes);
+    if constexpr (kSigned) {
+      const auto down =
+          hn::And(largest_of_vectors(du, negative + b * lanes), hn::Set(dr, kMagnitudeBits<kType>));
+      const auto largest = hn::Max(up, down);
+      worst = hn::Max(worst, largest);
+      // Equal and not zero: which came first has to be looked up.
+      const auto tie = hn::And(hn::VecFromMask(dr, hn::Eq(up, down)), largest);
+      tied = hn::Or(tied, tie);
+      hn::Store(tie, dr, ties + b);
+      const auto sign = hn::AndNot(hn::VecFromMask(dr, hn::Eq(up, largest)),
+                                   hn::Set(dr, static_cast<T>(kMagnitudeBits<kType> + 1)));
+      hn::Store(hn::Or(largest, sign), dr, bits + b);
+    } else {
+      worst = hn::Max(worst, up);
+      hn::Store(up, dr, bits + b);
+    }
+  }
+  for (uint64_t b = filled; b < kBatch; ++b) bits[b] = 0;
+  any_tie = kSigned && !hn::AllTrue(dr, hn::Eq(tied, hn::Zero(dr)));
+  alignas(16) T row[kWords];
+  hn::Store(worst, dr, row);
+  return *std::max_element(row, row + kWords) < infinity_bits<kType>();
+}
+
 // The first element with the largest magnitude of `blocks` <= kBatch blocks of `size` elements that lie one
-// after the other; +0 where all are zero, and in the places of blocks that are not there. Unless `by_sign`,
-// its sign may be wrong. False if an element is not finite.
+// after the other, or unless `by_sign` its magnitude; +0 where all are zero, and in the places of blocks that
+// are not there. False if an element is not finite.
 template <Float kType, class DF>
 HWY_NOINLINE bool block_extremes(DF df, const Word<kType>* x, uint64_t blocks, uint64_t size, bool by_sign,
                                  float* extremes) {
-  using T = Bits<kType>;
-  const Row<kType> dr;
-  constexpr size_t kWords = hn::MaxLanes(Row<kType>());
-  constexpr T kMagnitude = static_cast<T>(~T{0}) >> 1;
-  alignas(64) T positive[kBatch * kWords], negative[kBatch * kWords];
-  for (uint64_t b = 0; b < blocks; ++b)
-    block_rows<kType>(df, x + b * size, size, positive + b * kWords, negative + b * kWords);
-  const uint64_t filled = (blocks + kWords - 1) / kWords * kWords;
-  if (filled != blocks) {
-    std::memset(positive + blocks * kWords, 0, (filled - blocks) * 16);
-    std::memset(negative + blocks * kWords, 0, (filled - blocks) * 16);
-  }
-  alignas(64) T bits[kBatch], ties[kBatch];
-  auto worst = hn::Zero(dr), any_tie = worst;
-  for (uint64_t b = 0; b < filled; b += kWords) {
-    const auto up = largest_of_rows(dr, positive + b * kWords);
-    const auto down = hn::And(largest_of_rows(dr, negative + b * kWords), hn::Set(dr, kMagnitude));
-    const auto largest = hn::Max(up, down);
-    worst = hn::Max(worst, largest);
-    // Equal and not zero: which came first has to be looked up.
-    const auto tie = hn::And(hn::VecFromMask(dr, hn::Eq(up, down)), largest);
-    any_tie = hn::Or(any_tie, tie);
-    hn::Store(tie, dr, ties + b);
-    const auto sign = hn::AndNot(hn::VecFromMask(dr, hn::Eq(up, largest)), hn::Set(dr, T(kMagnitude + 1)));
-    hn::Store(hn::Or(largest, sign), dr, bits + b);
-  }
-  for (uint64_t b = filled; b < kBatch; ++b) bits[b] = 0;
-  alignas(16) T lanes[kWords];
-  hn::Store(worst, dr, lanes);
-  if (*std::max_element(lanes, lanes + kWords) >= infinity_bits<kType>()) return false;
+  alignas(64) Bits<kType> bits[kBatch], ties[kBatch];
+  bool any_tie = false;
+  if (!(by_sign ? extreme_words<kType, true>(df, x, blocks, size, bits, ties, any_tie)
+                : extreme_words<kType, false>(df, x, blocks, size, bits, ties, any_tie)))
+    return false;
   const hn::CappedTag<float, kBatch> db;
   for (uint64_t b = 0; b < kBatch; b += hn::Lanes(db))
     hn::Store(load_floats<kType>(db, reinterpret_cast<const Word<kType>*>(bits + b)), db, extremes + b);
-  if (by_sign && !hn::AllTrue(dr, hn::Eq(any_tie, hn::Zero(dr)))) {
+  if (any_tie) {
     for (uint64_t b = 0; b < blocks; ++b)
       if (ties[b]) extremes[b] = first_of_magnitude<kType>(df, x + b * size, ties[b]);
   }
@@ -612,14 +668,12 @@ HWY_NOINLINE bool block_extremes(DF df, const Word<kType>* x, uint64_t blocks, u
 template <Float kType, class DF>
 HWY_NOINLINE bool all_below(DF df, const Word<kType>* x, uint64_t n, uint32_t limit) {
   using T = Bits<kType>;
+  const hn::Repartition<T, DF> du;
   const Row<kType> dr;
-  constexpr T kMagnitude = static_cast<T>(~T{0}) >> 1;
-  constexpr size_t kWords = hn::MaxLanes(Row<kType>());
-  alignas(16) T positive[kWords], negative[kWords];
-  block_rows<kType>(df, x, n, positive, negative);
-  hn::Store(hn::Max(hn::Load(dr, positive), hn::And(hn::Load(dr, negative), hn::Set(dr, kMagnitude))), dr,
-            positive);
-  return *std::max_element(positive, positive + kWords) < limit;
+  alignas(64) T candidates[hn::MaxLanes(du)], row[hn::MaxLanes(dr)], none[1];
+  block_candidates<kType, false>(df, x, n, candidates, none);
+  hn::Store(largest_in_row(du, hn::Load(du, candidates)), dr, row);
+  return *std::max_element(row, row + hn::MaxLanes(dr)) < limit;
 }
 
 template <Float kType, class DF>

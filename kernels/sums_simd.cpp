@@ -80,13 +80,11 @@ template <Float kType, class DF>
 HWY_INLINE Counted<kType> counted(DF df, const Word<kType>* x) {
   using T = Bits<kType>;
   const hn::Repartition<T, DF> du;
-  constexpr T kMagnitude = static_cast<T>(~T{0}) >> 1;
-  constexpr size_t kWords = 16 / sizeof(T);
-  alignas(16) T positive[kWords], negative[kWords];
-  block_rows<kType>(df, x, kSumGroup, positive, negative);
+  alignas(64) T positive[hn::MaxLanes(du)], negative[hn::MaxLanes(du)];
+  block_candidates<kType, true>(df, x, kSumGroup, positive, negative);
   const auto* words = reinterpret_cast<const T*>(x);
   const size_t lanes = hn::Lanes(du);
-  const auto mask = hn::Set(du, kMagnitude), zero = hn::Zero(du);
+  const auto mask = hn::Set(du, kMagnitudeBits<kType>), zero = hn::Zero(du);
   constexpr T kNormal = kType == Float::f32 ? T(0x00800000u) : kType == Float::f16 ? T(0x0400) : T(0x0080);
   const auto normal = hn::Set(du, kNormal);
   auto zeros = zero, smalls = zero;  // minus the counts
@@ -103,8 +101,8 @@ HWY_INLINE Counted<kType> counted(DF df, const Word<kType>* x) {
     all_zeros += lane_zeros[i];
     all_smalls += lane_smalls[i];
   }
-  return {*std::max_element(positive, positive + kWords),
-          static_cast<T>(*std::max_element(negative, negative + kWords) & kMagnitude), all_zeros,
+  return {*std::max_element(positive, positive + lanes),
+          static_cast<T>(*std::max_element(negative, negative + lanes) & kMagnitudeBits<kType>), all_zeros,
           all_smalls - all_zeros};
 }
 

@@ -92,6 +92,7 @@ def mlp_onnx(model, path):
 def digits():
     DIGITS.mkdir(parents=True, exist_ok=True)
     points, labels = load_digits(return_X_y=True)
+    np.save(DIGITS / "digits.npy", np.column_stack([points, labels]).astype(np.uint8))
     x, x_test, y, y_test, _, ids = train_test_split(points / 16, labels, np.arange(len(labels)), test_size=360,
                                                     stratify=labels, random_state=7)
     with open(DIGITS / "rows.jsonl", "w") as rows:

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "lib/base/error.h"
+#include "lib/base/fd.h"
 #include "lib/base/io.h"
 
 extern char** environ;
@@ -24,26 +25,6 @@ namespace mlq {
 namespace {
 
 constexpr size_t kMagicBytes = 6;
-
-// A descriptor that closes itself.
-class Fd {
- public:
-  explicit Fd(int fd = -1) : fd_(fd) {}
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Fd() { reset(); }
-  void reset() {
-    if (fd_ > STDERR_FILENO) ::close(fd_);
-    fd_ = -1;
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 bool starts_with_bytes(std::string_view head, std::string_view magic) {
   return head.substr(0, magic.size()) == magic;

@@ -138,7 +138,7 @@ void bench_kernels(const KernelBench& bench, const std::function<void(const Benc
 
 DiskRates measure_disk(const std::string& folder, uint64_t bytes) {
   const std::vector<std::byte> block = normal_values(Float::bf16, uint64_t{8} << 20, 2);
-  const tensorfile::Fd file = tensorfile::open_scratch(folder);
+  const Fd file = tensorfile::open_scratch(folder);
   const std::string name = "a temporary file in " + folder;
   const auto each_block = [&](const auto& call) {
     for (uint64_t at = 0; at < bytes; at += block.size())

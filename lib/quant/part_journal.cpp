@@ -199,7 +199,7 @@ void PartJournal::keep(size_t count) {
   finished_.resize(count);
   // Written anew: what is behind the last whole line, or of another run, goes. Nobody reads it meanwhile,
   // since the part files are locked.
-  fd_ = tensorfile::Fd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666));
+  fd_ = Fd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666));
   if (!fd_) throw environment_error("{}: cannot create: {}", path_, std::strerror(errno));
   std::string lines = first_line_;
   for (const FinishedTensor& tensor : finished_) lines += line_of(tensor);

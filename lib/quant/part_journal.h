@@ -55,7 +55,7 @@ class PartJournal {
   std::string path_;
   std::string first_line_;
   std::vector<FinishedTensor> finished_;
-  tensorfile::Fd fd_;
+  Fd fd_;
   uint64_t size_ = 0;
   std::string waiting_;
   std::chrono::steady_clock::time_point written_ = std::chrono::steady_clock::now();

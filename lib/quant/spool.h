@@ -23,7 +23,7 @@ class Spool {
  private:
   void flush();
   std::string folder_, name_;  // name_: for messages
-  tensorfile::Fd fd_;          // once there is much
+  Fd fd_;                      // once there is much
   uint64_t written_ = 0;
   std::vector<std::byte> held_;
 };

@@ -12,10 +12,6 @@
 
 namespace mlq::tensorfile {
 
-Fd::~Fd() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 void read_fully(int fd, const std::string& name, uint64_t offset, std::span<std::byte> out) {
   while (!out.empty()) {
     const ssize_t n = ::pread(fd, out.data(), out.size(), static_cast<off_t>(offset));

@@ -1,30 +1,14 @@
-// File descriptors, and reads and writes that are done in full.
+// Files by their descriptors: reads and writes that are done in full.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
-#include <utility>
+
+#include "lib/base/fd.h"
 
 namespace mlq::tensorfile {
-
-// A descriptor that closes itself.
-class Fd {
- public:
-  explicit Fd(int fd = -1) : fd_(fd) {}
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Fd();
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 // pread and pwrite until all is done, whatever interrupts them; thread-safe. `name` is for the messages: an
 // environment Error that says what failed and where, an input Error if there is less to read.

@@ -326,6 +326,39 @@ TEST_F(MeasureTest, DumpsBecomeRecordsInTheirOrderAndMissingGroupsArePassedOver)
   EXPECT_EQ(gram.gram, (std::vector<double>{1, 1, 2}));
 }
 
+// 100,000 samples a group on a noise scale of 10: the groups are so alike that bf16 shows in their distance.
+TEST_F(MeasureTest, RoundingThatLooksLikeNoiseIsToldOnce) {
+  GradientLaw law;
+  law.law.samples = 100'000;
+  law.law.b_simple = 10;
+  law.law.d_eff = 5000;
+  law.params = 5000;
+  law.uniform = true;
+  const auto measured = [&](Dtype dtype, std::vector<std::string>& warnings) {
+    const std::string to = folder() + "/" + std::string(dtype_name(dtype));
+    std::filesystem::create_directory(to);
+    for (const uint64_t step : {0, 1})
+      for (const uint64_t group : {0, 1}) write_dump(law, 3, step, group, dtype, DumpFormat::safetensors, to);
+    DumpEvents events;
+    events.warn = [&](const std::string& text) { warnings.push_back(text); };
+    DumpSource source(find_dumps({to}, options_), options_, {}, events);
+    records::Gram gram;
+    EXPECT_TRUE(source.next(gram));
+    const double s = *gram.between_ss;
+    EXPECT_TRUE(source.next(gram));
+    return s;
+  };
+  std::vector<std::string> warnings;
+  const double exact = measured(Dtype::f32, warnings);
+  EXPECT_TRUE(warnings.empty());
+  const double rounded = measured(Dtype::bf16, warnings);
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_NE(warnings[0].find("rounding to BF16"), std::string::npos) << warnings[0];
+  // All elements are near 1/sqrt(5000) = 1.81 2^-7, of which the spacing is 2^-14: n P spacing^2 / 12 is
+  // expected, give or take its product with the noise, of the spread 2 sqrt(10 * 0.155 / 5000).
+  EXPECT_NEAR(rounded - exact, 1e5 * 5000 * 0x1p-28 / 12, 4 * 0.035);
+}
+
 // The numbers of the law come out of the files again.
 TEST_F(MeasureTest, SyntheticGradientsHaveTheNoiseThatTheyShould) {
   GradientLaw law;

@@ -3,8 +3,10 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "lib/base/error.h"
+#include "lib/simigrad/watch/folder_events.h"
 #include "lib/simigrad/watch/folder_watch.h"
 #include "tests/simigrad/dump_files.h"
 
@@ -111,6 +113,57 @@ TEST(FolderWatch, PassesOverWhatWasDone) {
 TEST(FolderWatch, AFolderThatIsNotThereIsNamed) {
   FolderWatch watch("/nowhere/at/all", {}, {});
   EXPECT_THROW(watch.look(0), Error);
+}
+
+constexpr int64_t kLong = 100 * kSecond;
+
+TEST(FolderEvents, AFileIsTold) {
+  const TempDir dir;
+  const StopFlag stop;
+  FolderEvents events(dir.path());
+  events.cover();
+  dir.file("a", "whole");
+  EXPECT_TRUE(events.wait(kLong, stop));
+  EXPECT_FALSE(events.wait(1, stop));  // once
+  std::filesystem::create_directory(dir / "below");
+  EXPECT_TRUE(events.wait(kLong, stop));
+  events.cover();
+  dir.file("below/.b", "whole");
+  EXPECT_TRUE(events.wait(kLong, stop));
+  std::filesystem::rename(dir / "below/.b", dir / "below/b");
+  EXPECT_TRUE(events.wait(kLong, stop));
+}
+
+TEST(FolderEvents, AFolderThatIsMadeAgainIsCoveredAgain) {
+  const TempDir dir;
+  const StopFlag stop;
+  FolderEvents events(dir.path());
+  for (int time = 0; time < 3; ++time) {
+    std::filesystem::create_directory(dir / "below");
+    EXPECT_TRUE(events.wait(time == 0 ? 1 : kLong, stop) || time == 0);  // not covered yet
+    events.cover();
+    dir.file("below/a", "whole");
+    EXPECT_TRUE(events.wait(kLong, stop));
+    std::filesystem::remove_all(dir / "below");
+    events.wait(1, stop);
+  }
+}
+
+TEST(FolderEvents, AStopRequestEndsTheWait) {
+  const TempDir dir;
+  StopFlag stop;
+  FolderEvents events(dir.path());
+  events.cover();
+  std::thread asking([&] { stop.request(15); });
+  EXPECT_FALSE(events.wait(kLong, stop));
+  asking.join();
+}
+
+TEST(FolderEvents, WhereNothingIsToldTheTimeStillEnds) {
+  const StopFlag stop;
+  FolderEvents events("/nowhere/at/all");
+  events.cover();
+  EXPECT_FALSE(events.wait(1, stop));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "lib/records/simigrad_schema.h"
 #include "lib/simigrad/gram/dump_source.h"
 #include "lib/simigrad/live/serve.h"
+#include "lib/simigrad/watch/folder_events.h"
 #include "lib/simigrad/watch/folder_watch.h"
 #include "tools/mlq-simigrad/commands.h"
 #include "tools/mlq-simigrad/dumps.h"
@@ -103,14 +104,6 @@ void remove_files(const simigrad::StepFiles& files, Context& context) {
   }
 }
 
-// Until the poll is due or a signal comes.
-void wait(int64_t ns, const StopFlag& stop) {
-  const auto until = std::chrono::steady_clock::now() + std::chrono::nanoseconds(ns);
-  while (!stop && std::chrono::steady_clock::now() < until)
-    std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(until - std::chrono::steady_clock::now(),
-                                                                   std::chrono::milliseconds(100)));
-}
-
 // The steps that appear in a folder, until a signal. True if one was refused.
 bool watch_folder(FollowArguments& a, simigrad::Advisor& advisor, Measuring& measuring,
                   simigrad::StateFile* state, Context& context) {
@@ -121,7 +114,9 @@ bool watch_folder(FollowArguments& a, simigrad::Advisor& advisor, Measuring& mea
   writer.run(run_record(context, nullptr));
   writer.flush();
   bool refused = false;
+  simigrad::FolderEvents events(a.folder);
   while (!context.stop()) {
+    events.cover();
     for (const simigrad::WatchedStep& step :
          watch.look(std::chrono::steady_clock::now().time_since_epoch().count())) {
       for (const records::MissingGroup& missing : step.missing) writer.write(missing);
@@ -142,7 +137,7 @@ bool watch_folder(FollowArguments& a, simigrad::Advisor& advisor, Measuring& mea
       writer.flush();
     }
     for (const std::string& wrong : watch.take_refused()) context.warn(wrong);
-    wait(a.poll_ns, context.stop());
+    events.wait(a.poll_ns, context.stop());
   }
   records::End end;
   end.interrupted = true;
@@ -238,8 +233,10 @@ cli::Command follow_command(const std::string& name) {
   add_measuring(command, a.measuring);
   command.add(
       "Folder",
-      {cli::value_option("poll", "TIME", "Time between two looks.", a.poll_ns,
-                         cli::above_zero(parse_duration))
+      {cli::value_option(
+           "poll", "TIME",
+           "Longest time between two looks; where the kernel tells of new files, each is looked at at once.",
+           a.poll_ns, cli::above_zero(parse_duration))
            .shown_default("1s"),
        cli::value_option("settle", "TIME",
                          "How long nothing must have happened to what does not say itself that it is whole.",

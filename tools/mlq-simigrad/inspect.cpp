@@ -74,12 +74,16 @@ void list_tensors(const tensorfile::Source& source, records::Writer& writer) {
 
 void inspect_step(const InspectArguments& a, const simigrad::StepFiles& files, uint64_t groups,
                   const simigrad::DumpOptions& options, records::Writer& writer, Totals& totals) {
-  const std::vector<uint64_t> missing = simigrad::open_step(files, groups, options).missing;
+  const auto [step, missing] = simigrad::open_step(files, groups, options);
   tensorfile::SourceOptions open = options.source;
   open.strided = true;
+  size_t next = 0;
   for (const auto& [group, shards] : files.groups) {
     for (const simigrad::GroupFile& file : shards) {
-      const tensorfile::Source source = tensorfile::open_source(file.path, open);
+      // A step that is whole has its files open, in this order.
+      std::optional<tensorfile::Source> opened;
+      if (!missing.empty()) opened = tensorfile::open_source(file.path, open);
+      const tensorfile::Source& source = opened ? *opened : step.sources[next++];
       records::Dump record = file_record(files, group, file.shard, source, options);
       record.complete = missing.empty();
       if (a.checksum) record.xxh3 = simigrad::checksum(*source.files()[0].bytes);

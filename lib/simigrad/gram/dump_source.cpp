@@ -13,6 +13,25 @@ std::string place_of(const StepFiles& files) {
   return slash == std::string::npos ? path : path.substr(0, slash);
 }
 
+// Half of the distance from 1 to the next number of the type.
+double unit_roundoff(kernels::GramType type) {
+  switch (type) {
+    case kernels::GramType::f64:
+      return 0x1p-53;
+    case kernels::GramType::f32:
+      return 0x1p-24;
+    case kernels::GramType::f16:
+      return 0x1p-11;
+    case kernels::GramType::bf16:
+      return 0x1p-8;
+    case kernels::GramType::e4m3:
+      return 0x1p-4;
+    case kernels::GramType::e5m2:
+      return 0x1p-3;
+  }
+  return 0;
+}
+
 }  // namespace
 
 DumpSource::DumpSource(DumpSet set, DumpOptions dumps, MeasureOptions measuring, DumpEvents events)
@@ -39,6 +58,7 @@ bool DumpSource::next(records::Gram& out) {
     const auto measured = measure(opened.step, measuring_, each);
     stopped_ = !measured;
     if (stopped_) return false;
+    warn_of_rounding(opened.step, *measured);
     out = gram_record(opened.step, *measured, where_);
     return true;
   }
@@ -65,6 +85,26 @@ void DumpSource::warn_of_mixture(const Step& step) {
       fmt::format("{}: the tensors are of several types; rounding to the narrower ones adds noise that "
                   "looks like that of the gradients",
                   where_));
+}
+
+// Rounding each element of g_i is noise of at most u^2/3 of its square in the mean, which between_ss / (K -
+// 1) takes for noise of the samples.
+void DumpSource::warn_of_rounding(const Step& step, const Measured& measured) {
+  if (step.mixed || rounding_said_ || !events_.warn || step.groups() < 2 || step.leaves.empty()) return;
+  const unsigned groups = step.groups();
+  const double u = unit_roundoff(step.leaves.front().type);
+  double rounding = 0;
+  for (unsigned i = 0; i < groups; ++i)
+    rounding +=
+        static_cast<double>(step.samples[i]) * measured.sums[kernels::gram_products(i + 1) - 1] * (u * u / 3);
+  rounding /= groups;
+  const double noise = measured.sums[kernels::gram_products(groups)] / (groups - 1);
+  if (!(rounding > 0.01 * noise) || noise == 0) return;
+  rounding_said_ = true;
+  events_.warn(
+      fmt::format("{}: rounding to {} may be {:.2g} % of what looks like the gradients' noise; dump a wider "
+                  "type, or fewer samples a group",
+                  where_, step.dtype(), 100 * rounding / noise));
 }
 
 }  // namespace mlq::simigrad

@@ -31,6 +31,7 @@ class DumpSource : public GramSource {
  private:
   void say_missing(const StepFiles& files, const std::vector<uint64_t>& groups);
   void warn_of_mixture(const Step& step);
+  void warn_of_rounding(const Step& step, const Measured& measured);
 
   DumpSet set_;
   DumpOptions dumps_;
@@ -38,7 +39,7 @@ class DumpSource : public GramSource {
   DumpEvents events_;
   size_t next_ = 0;
   uint64_t incomplete_ = 0;
-  bool stopped_ = false, mixture_said_ = false;
+  bool stopped_ = false, mixture_said_ = false, rounding_said_ = false;
   std::string where_;
 };
 

@@ -31,9 +31,8 @@ Error shorter(const std::string& name, uint64_t at) {
 }
 
 // The file again, past the cache; none where its file system cannot.
-tensorfile::Fd open_direct(int fd) {
-  return tensorfile::Fd(
-      ::open(("/proc/self/fd/" + std::to_string(fd)).c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT));
+Fd open_direct(int fd) {
+  return Fd(::open(("/proc/self/fd/" + std::to_string(fd)).c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT));
 }
 
 }  // namespace
@@ -53,7 +52,7 @@ struct WindowReader::File {
   std::string name;
   int fd = -1;
   uint64_t size = 0;
-  tensorfile::Fd direct;
+  Fd direct;
   std::unique_ptr<MappedFile> mapped;
   bool plain_mapped = false;  // dense tensors are taken from the mapping too
 
