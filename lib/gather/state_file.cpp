@@ -40,6 +40,15 @@ std::string state_path(const std::string& path, unsigned generation) {
   return fmt::format("{}.{}", path, generation);
 }
 
+void remove_states(const std::string& path) {
+  for (unsigned generation = 0; generation < 2; ++generation) {
+    const std::string file = state_path(path, generation);
+    std::error_code error;
+    std::filesystem::remove(file, error);
+    if (error) throw environment_error("{}: cannot remove: {}", file, error.message());
+  }
+}
+
 void write_state(const std::string& file, const State& state) {
   std::vector<tensorfile::Declaration> declared;
   for (const StateTensor& tensor : state.tensors)

@@ -26,6 +26,8 @@ struct State {
 
 // Generation 0 or 1 of a path: `PATH.0`, `PATH.1`.
 std::string state_path(const std::string& path, unsigned generation);
+// Removes both generations, so that nobody goes on with what an earlier gather left.
+void remove_states(const std::string& path);
 // The file is there whole or not at all; it says its own hash.
 void write_state(const std::string& file, const State& state);
 // Nothing if there is no such file. An input Error if it is damaged or no state.

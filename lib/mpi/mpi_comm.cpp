@@ -88,18 +88,6 @@ extern "C" int mlq_mpi_comm_all_gather(const void* mine, uint64_t bytes, void* a
   return code == MPI_SUCCESS ? wait_for(&request, timeout_ns) : failed(code);
 }
 
-extern "C" int mlq_mpi_comm_broadcast(void* bytes, uint64_t size, int root, uint64_t part,
-                                      int64_t timeout_ns) {
-  for (uint64_t at = 0; at < size; at += part) {
-    MPI_Request request;
-    const int code = MPI_Ibcast(static_cast<char*>(bytes) + at, static_cast<int>(std::min(part, size - at)),
-                                MPI_BYTE, root, MPI_COMM_WORLD, &request);
-    if (code != MPI_SUCCESS) return failed(code);
-    if (const int outcome = wait_for(&request, timeout_ns); outcome != kDone) return outcome;
-  }
-  return kDone;
-}
-
 extern "C" const char* mlq_mpi_comm_error() { return last_error; }
 
 // Ends MPI if all ranks come to that within the time. A rank that fails alone leaves without it, which tells

@@ -22,8 +22,6 @@ class Comm {
   // The bytes of all ranks, as many of each, in the order of the ranks: `all` has size() times those of
   // `mine`.
   virtual void all_gather(std::span<const std::byte> mine, std::span<std::byte> all) = 0;
-  // The bytes of rank `root` for all.
-  virtual void broadcast(std::span<std::byte> bytes, unsigned root) = 0;
   // Until all are here.
   virtual void barrier() = 0;
 };

@@ -97,11 +97,6 @@ class InProcess final : public Comm {
     });
     if (!alike) throw environment_error("ranks sent different numbers of bytes; start them anew");
   }
-  void broadcast(std::span<std::byte> bytes, unsigned root) override {
-    meeting_->meet(rank_, bytes, [&](const auto& given) {
-      if (rank_ != root && !bytes.empty()) std::memcpy(bytes.data(), given[root].data(), bytes.size());
-    });
-  }
   void barrier() override {
     meeting_->meet(rank_, {}, [](const auto&) {});
   }

@@ -17,7 +17,6 @@ constexpr int64_t kFarewell = 2'000'000'000;
 struct Module {
   int (*begin)(int* rank, int* size);
   int (*all_gather)(const void* mine, uint64_t bytes, void* all, uint64_t part, int64_t timeout_ns);
-  int (*broadcast)(void* bytes, uint64_t size, int root, uint64_t part, int64_t timeout_ns);
   const char* (*error)();
   void (*end)(int64_t timeout_ns);
 };
@@ -38,7 +37,6 @@ Module load() {
   Module module{};
   find(handle, "mlq_mpi_comm_begin", module.begin);
   find(handle, "mlq_mpi_comm_all_gather", module.all_gather);
-  find(handle, "mlq_mpi_comm_broadcast", module.broadcast);
   find(handle, "mlq_mpi_comm_error", module.error);
   find(handle, "mlq_mpi_comm_end", module.end);
   return module;
@@ -61,9 +59,6 @@ class MpiRanks final : public Comm {
   std::string_view transport() const override { return "MPI"; }
   void all_gather(std::span<const std::byte> mine, std::span<std::byte> all) override {
     check(module_.all_gather(mine.data(), mine.size(), all.data(), part_, timeout_));
-  }
-  void broadcast(std::span<std::byte> bytes, unsigned root) override {
-    check(module_.broadcast(bytes.data(), bytes.size(), static_cast<int>(root), part_, timeout_));
   }
   void barrier() override {
     const std::byte mine{};

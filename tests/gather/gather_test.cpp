@@ -526,6 +526,14 @@ TEST_F(GatherState, WithoutOneBeginsWithAKeyFrame) {
   EXPECT_EQ(refused.outcomes[0].substr(0, 2), "3:");
 }
 
+TEST_F(GatherState, OfAnEarlierGatherIsRemoved) {
+  run(0, 1, sliced(), false);
+  remove_states(path("state0"));
+  remove_states(path("state0"));  // nothing is there
+  EXPECT_FALSE(std::filesystem::exists(path("state0.0")) || std::filesystem::exists(path("state0.1")));
+  EXPECT_EQ(run(2, 3, sliced(), true).first[0].rekey_reason, "no state");
+}
+
 TEST_F(GatherState, OfOtherOptionsIsNotTaken) {
   run(0, 1, sliced(), false);
   GatherOptions other = sliced();

@@ -35,7 +35,6 @@ class Tampered final : public ranks::Comm {
     if (all_) all_(calls_, sent.size(), all);
     ++calls_;
   }
-  void broadcast(std::span<std::byte> bytes, unsigned root) override { comm_.broadcast(bytes, root); }
   void barrier() override { comm_.barrier(); }
 
  private:

@@ -33,17 +33,6 @@ TEST(InProcessRanks, GatherInTheOrderOfTheRanks) {
   });
 }
 
-TEST(InProcessRanks, BroadcastWhatTheRootHas) {
-  on_ranks(3, 60 * kSecond, [](Comm& comm) {
-    for (unsigned root = 0; root < 3; ++root) {
-      std::byte bytes[] = {static_cast<std::byte>(comm.rank() + 7)};
-      comm.broadcast(bytes, root);
-      ASSERT_EQ(bytes[0], static_cast<std::byte>(root + 7));
-      comm.barrier();
-    }
-  });
-}
-
 TEST(InProcessRanks, ALostOneEndsTheOthers) {
   on_ranks(3, 60 * kSecond, [](Comm& comm) {
     if (comm.rank() == 1) return;  // destroyed

@@ -145,6 +145,8 @@ class Run {
   ExitKind go() {
     const std::string state = with(a_.state, "{rank}", comm_.rank());
     uint64_t next = a_.steps.first;
+    if (!a_.resume && !state.empty())
+      gather::exchange_notes(comm_, {}, gather::failure_of([&] { gather::remove_states(state); }));
     if (a_.resume)
       if (const auto last = gather_.resume(state)) next = std::max(next, *last + 1);
     stream_.run();

@@ -23,26 +23,13 @@ bool gathers(Comm& comm, size_t bytes) {
   return true;
 }
 
-bool broadcasts(Comm& comm, size_t bytes, unsigned root) {
-  std::vector<std::byte> all(bytes);
-  if (comm.rank() == root)
-    for (size_t i = 0; i < bytes; ++i) all[i] = byte_of(root, i);
-  comm.broadcast(all, root);
-  for (size_t i = 0; i < bytes; ++i)
-    if (all[i] != byte_of(root, i)) return false;
-  return true;
-}
-
 }  // namespace
 
 int main() {
   try {
     const auto comm = mlq::ranks::mpi_ranks(60'000'000'000, kPart);
     bool right = comm->size() == 3;
-    for (const size_t bytes : {0, 1, 999, 1000, 1001, 2000, 4500}) {
-      right = right && gathers(*comm, bytes);
-      for (unsigned root = 0; root < comm->size(); ++root) right = right && broadcasts(*comm, bytes, root);
-    }
+    for (const size_t bytes : {0, 1, 999, 1000, 1001, 2000, 4500}) right = right && gathers(*comm, bytes);
     comm->barrier();
     std::printf("rank %u: %s\n", comm->rank(), right ? "right" : "wrong");
     return right ? 0 : 1;
