@@ -160,6 +160,7 @@ complete -c mlq-quant -n '__fish_seen_subcommand_from gather' -s h -l help -d 'P
 complete -c mlq-quant -n '__fish_seen_subcommand_from simulate' -F
 complete -c mlq-quant -n '__fish_seen_subcommand_from simulate' -l update -x -d 'Root mean square of a step\'s update over that of the weights'
 complete -c mlq-quant -n '__fish_seen_subcommand_from simulate' -l correlation -x -d 'Of a step\'s update with the one before it'
+complete -c mlq-quant -n '__fish_seen_subcommand_from simulate' -l drift -x -d 'What every step adds to every weight beside that'
 complete -c mlq-quant -n '__fish_seen_subcommand_from simulate' -l steps -x -d 'Number of gathers'
 complete -c mlq-quant -n '__fish_seen_subcommand_from simulate' -l modes -x -d 'Ways: none, stochastic, dither, residual, delta'
 complete -c mlq-quant -n '__fish_seen_subcommand_from simulate' -l bits -x -d 'Bits of a code'

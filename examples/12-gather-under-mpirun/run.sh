@@ -19,10 +19,11 @@ mlq-quant simulate rank-0-step-0.safetensors --update 1e-3 --modes none,residual
 
 echo
 echo "Eight steps on two ranks:"
-gather() {  # OPTION...
-  mpirun --oversubscribe -n 2 mlq-quant gather 'rank-{rank}-step-{step}.safetensors' --state 'state-{rank}' --state-every 1 \
+launch() {  # OPTION...
+  exec mpirun --oversubscribe -n 2 mlq-quant gather 'rank-{rank}-step-{step}.safetensors' --state 'state-{rank}' --state-every 1 \
     --no-provenance "$@"
 }
+gather() { (launch "$@"); }
 gather --steps 0..7 -o 'whole-{rank}.safetensors' >whole.jsonl
 jq -r 'select(.rank==0) | "  step \(.step): \(.wire_bytes) bytes, \(.wire_bytes / .bf16_bytes * 1000 | round / 1000) of bf16, error \(.rel_rmse * 100000 | round / 100000)\(if .key_frame then ", key frame" else "" end)"' whole.jsonl
 cmp whole-0.safetensors whole-1.safetensors && echo "  both ranks hold the same bytes"
@@ -31,7 +32,7 @@ mlq-quant inspect whole-0.safetensors --no-provenance | jq -r '"  \(.name): \(.s
 echo
 echo "A rank is killed; the gather goes on from the last step that both have:"
 rm state-*
-gather --steps 0..7 -o 'resumed-{rank}.safetensors' --timeout 10s >killed.jsonl 2>/dev/null &
+launch --steps 0..7 -o 'resumed-{rank}.safetensors' --timeout 10s >killed.jsonl 2>/dev/null &
 launcher=$!
 for ((n = 0; n < 200; ++n)); do
   [ ! -e state-1.0 ] || break

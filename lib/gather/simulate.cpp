@@ -17,14 +17,18 @@ namespace {
 
 using kernels::Grid;
 
-// Sum of squares of (a - b), in fp64.
-double squared_distance(std::span<const float> a, std::span<const float> b) {
-  double sum = 0;
+// Sums of a - b and of its square, in fp64.
+struct Distance {
+  double sum = 0, square = 0;
+};
+Distance distance(std::span<const float> a, std::span<const float> b) {
+  Distance out;
   for (size_t i = 0; i < a.size(); ++i) {
     const double e = static_cast<double>(a[i]) - b[i];
-    sum += e * e;
+    out.sum += e;
+    out.square += e * e;
   }
-  return sum;
+  return out;
 }
 double energy(std::span<const float> a) {
   double sum = 0;
@@ -34,20 +38,21 @@ double energy(std::span<const float> a) {
 
 class RandomWalk final : public WeightWalk {
  public:
-  RandomWalk(std::vector<float> start, uint64_t steps, double update, double rho, uint64_t seed)
+  RandomWalk(std::vector<float> start, uint64_t steps, const Moves& moves, uint64_t seed)
       : weights_(std::move(start)),
         velocity_(weights_.size()),
         steps_(steps),
-        rho_(rho),
+        rho_(moves.rho),
         random_(seed, Purpose::weight_update) {
     const double rms =
         weights_.empty() ? 0 : std::sqrt(energy(weights_) / static_cast<double>(weights_.size()));
-    spread_ = update * rms;
+    spread_ = moves.update * rms;
+    drift_ = moves.drift * rms;
   }
   uint64_t elems() const override { return weights_.size(); }
   uint64_t steps() const override { return steps_; }
   std::span<const float> next() override {
-    if (step_++ > 0 && spread_ > 0) move();
+    if (step_++ > 0 && (spread_ > 0 || drift_ != 0)) move();
     return weights_;
   }
 
@@ -64,12 +69,12 @@ class RandomWalk final : public WeightWalk {
   }
   void push(size_t i, double noise) {
     velocity_[i] = static_cast<float>(rho_ * velocity_[i] + noise);
-    weights_[i] = static_cast<float>(weights_[i] + spread_ * velocity_[i]);
+    weights_[i] = static_cast<float>(weights_[i] + spread_ * velocity_[i] + drift_);
   }
 
   std::vector<float> weights_, velocity_;
   uint64_t steps_, step_ = 0;
-  double rho_, spread_ = 0;
+  double rho_, spread_ = 0, drift_ = 0;
   RandomStream random_;
 };
 
@@ -117,8 +122,8 @@ class Line {
     }
   }
 
-  // The squared error of this gather.
-  double gather(uint64_t step, std::span<const float> w) {
+  // The errors of this gather.
+  Distance gather(uint64_t step, std::span<const float> w) {
     const Frame frame{step, step == 0 && settings_.cancel == Cancel::delta, false};
     PartCounts counts;
     for (uint64_t i = 0; i < pieces_of(part_.elems); ++i) {
@@ -137,7 +142,7 @@ class Line {
     uint64_t saturated = 0;
     kernels::cast_simd(part_.elems, settings_.state, held_.data(), Float::f32, held_f32_.data(), &saturated);
     for (uint64_t i = 0; i < part_.elems; ++i) sum_[i] += held_f32_[i];
-    return squared_distance(held_f32_, w);
+    return distance(held_f32_, w);
   }
 
   // Of the mean so far over `steps` gathers, against the sum of the weights.
@@ -193,13 +198,13 @@ double rounding_error(Float type, std::span<const float> w, double weight_energy
   if (type == Float::f32 || weight_energy == 0) return 0;
   std::vector<float> rounded(w.size());
   for (size_t i = 0; i < w.size(); ++i) rounded[i] = kernels::rounded_to(type, w[i]);
-  return std::sqrt(squared_distance(rounded, w) / weight_energy);
+  return std::sqrt(distance(rounded, w).square / weight_energy);
 }
 
 // Relative error of the block quantiser on normal values: what an update is like.
 double quantiser_error(const Settings& settings) {
   constexpr uint64_t kElems = uint64_t{1} << 17;
-  const auto walk = random_walk(std::vector<float>(kElems, 1.0f), 2, 1, 0, 7);
+  const auto walk = random_walk(std::vector<float>(kElems, 1.0f), 2, {.update = 1}, 7);
   walk->next();
   std::vector<float> x(walk->next().begin(), walk->next().end());
   for (float& v : x) v -= 1;
@@ -207,7 +212,7 @@ double quantiser_error(const Settings& settings) {
   direct.cancel = Cancel::none;
   direct.state = Float::f32;
   Line line(Rule::none, direct, kElems);
-  return std::sqrt(line.gather(0, x) / energy(x));
+  return std::sqrt(line.gather(0, x).square / energy(x));
 }
 
 double predicted(const Line& line, std::span<const float> w, double weight_energy, double update_ratio) {
@@ -237,17 +242,21 @@ double predicted(const Line& line, std::span<const float> w, double weight_energ
 class Quarters {
  public:
   explicit Quarters(uint64_t steps) : steps_(steps) {}
-  void add(uint64_t step, double square) {
+  void add(uint64_t step, const Distance& errors) {
     const uint64_t quarter = step * 4 / steps_;
-    if (quarter >= 2) sums_[quarter - 2] += square, ++counts_[quarter - 2];
+    if (quarter < 2) return;
+    sums_[quarter - 2] += errors.square;
+    ++counts_[quarter - 2];
+    if (quarter == 3) bias_ += errors.sum;
   }
+  double last_bias() const { return counts_[1] == 0 ? 0 : bias_ / static_cast<double>(counts_[1]); }
   double last() const { return mean(1); }
   bool grow() const { return counts_[0] > 0 && mean(1) > 1.21 * mean(0); }  // squares
 
  private:
   double mean(int i) const { return counts_[i] == 0 ? 0 : sums_[i] / static_cast<double>(counts_[i]); }
   uint64_t steps_, counts_[2] = {};
-  double sums_[2] = {};
+  double sums_[2] = {}, bias_ = 0;
 };
 
 }  // namespace
@@ -263,9 +272,9 @@ Rule parse_rule(std::string_view text) {
   throw usage_error("\"{}\" must be none, stochastic, dither, residual or delta", text);
 }
 
-std::unique_ptr<WeightWalk> random_walk(std::vector<float> start, uint64_t steps, double update, double rho,
+std::unique_ptr<WeightWalk> random_walk(std::vector<float> start, uint64_t steps, const Moves& moves,
                                         uint64_t seed) {
-  return std::make_unique<RandomWalk>(std::move(start), steps, update, rho, seed);
+  return std::make_unique<RandomWalk>(std::move(start), steps, moves, seed);
 }
 
 std::unique_ptr<WeightWalk> given_walk(std::vector<std::vector<float>> weights) {
@@ -287,7 +296,7 @@ std::vector<Simulated> simulate(WeightWalk& walk, const SimulateOptions& options
     const auto now = walk.next();
     last.swap(w);
     w.assign(now.begin(), now.end());
-    if (step > 0) updates += squared_distance(w, last);
+    if (step > 0) updates += distance(w, last).square;
     for (size_t i = 0; i < w.size(); ++i) weights[i] += w[i];
     for (size_t k = 0; k < lines.size(); ++k) errors[k].add(step, lines[k].gather(step, w));
   }
@@ -304,6 +313,8 @@ std::vector<Simulated> simulate(WeightWalk& walk, const SimulateOptions& options
     result.inst_rel_rmse = relative(errors[k].last());
     result.mean_rel_rmse = relative(lines[k].mean_error(walk.steps(), weights));
     result.predicted_rel_rmse = weight_energy == 0 ? 0 : predicted(lines[k], w, weight_energy, update_ratio);
+    const double rms = std::sqrt(weight_energy / static_cast<double>(walk.elems()));
+    result.rel_bias = rms == 0 ? 0 : errors[k].last_bias() / static_cast<double>(walk.elems()) / rms;
     result.grows = errors[k].grow();
     result.safe = result.inst_rel_rmse <= options.tolerance && !result.grows;
     out.push_back(result);

@@ -31,9 +31,14 @@ class WeightWalk {
   virtual std::span<const float> next() = 0;
 };
 
-// `start` and steps that follow it at random: updates are normal, of `update` times the root mean square of
-// `start`, with correlation `rho` between one and the next (an AR(1) process; 0: white).
-std::unique_ptr<WeightWalk> random_walk(std::vector<float> start, uint64_t steps, double update, double rho,
+// How weights move from step to step, in root mean squares of the first of them.
+struct Moves {
+  double update = 1e-3;  // spread of a step's update, which is normal
+  double rho = 0;        // its correlation with the one before it (an AR(1) process; 0: white)
+  double drift = 0;      // what every step adds to every weight beside it
+};
+// `start` and the steps that follow it, at random.
+std::unique_ptr<WeightWalk> random_walk(std::vector<float> start, uint64_t steps, const Moves& moves,
                                         uint64_t seed);
 // Given weights, one after the other.
 std::unique_ptr<WeightWalk> given_walk(std::vector<std::vector<float>> weights);
@@ -61,7 +66,8 @@ struct Simulated {
   // Relative to the root mean square of the weights: of one gather, over the last quarter of the steps; of
   // the mean over all steps; and of one gather as the law has it.
   double inst_rel_rmse = 0, mean_rel_rmse = 0, predicted_rel_rmse = 0;
-  bool grows = false;  // the last quarter errs by over a tenth more than the one before it
+  double rel_bias = 0;  // mean error, with its sign, over the last quarter
+  bool grows = false;   // the last quarter errs by over a tenth more than the one before it
   bool safe = false;
 };
 

@@ -38,6 +38,7 @@ struct SimulatedGather {
   double inst_rel_rmse = 0;
   double mean_rel_rmse = 0;
   double predicted_rel_rmse = 0;
+  double rel_bias = 0;
   bool safe = false;
 };
 

@@ -59,6 +59,8 @@ struct Schema<SimulatedGather> {
       field<"predicted_rel_rmse", &SimulatedGather::predicted_rel_rmse>("",
                                                                         "What the law says of "
                                                                         "inst_rel_rmse."),
+      field<"rel_bias", &SimulatedGather::rel_bias>(
+          "", "Mean error of one gather, with its sign, over the root mean square of the weights."),
       field<"safe", &SimulatedGather::safe>(
           "", "Whether inst_rel_rmse is within the tolerance and does not grow with the steps."),
   };

@@ -20,7 +20,7 @@ struct SimulateArguments {
   std::vector<std::string> files;
   gather::SimulateOptions options;
   quant::Selection selection;
-  double update = 1e-3, correlation = 0;
+  gather::Moves moves;
   std::optional<uint64_t> steps;
   uint64_t elems = uint64_t{1} << 16;
 };
@@ -96,7 +96,7 @@ std::unique_ptr<gather::WeightWalk> walk_of(const SimulateArguments& a,
     weights.push_back(weights_of(source, *index, a.elems));
   }
   if (weights.size() > 1) return gather::given_walk(std::move(weights));
-  return gather::random_walk(std::move(weights[0]), a.steps.value_or(64), a.update, a.correlation, seed);
+  return gather::random_walk(std::move(weights[0]), a.steps.value_or(64), a.moves, seed);
 }
 
 records::SimulatedGather record_of(const std::string& name, const gather::Simulated& s) {
@@ -112,6 +112,7 @@ records::SimulatedGather record_of(const std::string& name, const gather::Simula
   record.inst_rel_rmse = s.inst_rel_rmse;
   record.mean_rel_rmse = s.mean_rel_rmse;
   record.predicted_rel_rmse = s.predicted_rel_rmse;
+  record.rel_bias = s.rel_bias;
   record.safe = s.safe;
   return record;
 }
@@ -188,9 +189,12 @@ cli::Command simulate_command() {
   command.add(
       "Simulation",
       {cli::value_option("update", "RATIO", "Root mean square of a step's update over that of the weights.",
-                         a.update, parse_tolerance)
+                         a.moves.update, parse_tolerance)
            .shown_default("0.001"),
-       cli::value_option("correlation", "RHO", "Of a step's update with the one before it.", a.correlation,
+       cli::value_option("correlation", "RHO", "Of a step's update with the one before it.", a.moves.rho,
+                         parse_share)
+           .shown_default("0"),
+       cli::value_option("drift", "RATIO", "What every step adds to every weight beside that.", a.moves.drift,
                          parse_share)
            .shown_default("0"),
        cli::value_option("steps", "N", "Number of gathers.", a.steps, cli::above_zero(parse_count))
