@@ -3,7 +3,7 @@
 # Sets commands, options and takes (the options with a value) for what $command names.
 _mlq_quant_table() {
   case $command in
-    '') commands='inspect encode decode verify plan diff apply squash chain bench' options='--help -h --version' takes='  ' ;;
+    '') commands='inspect encode decode verify plan diff apply squash chain gather simulate bench' options='--help -h --version' takes='  ' ;;
     'inspect') commands='' options='--stats --npy-bf16 --mem --output -o --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --mem --output -o --threads -j ' ;;
     'encode') commands='' options='--output -o --container --records --max-shard-size --no-config --dynamic-activations --dry-run --audit --resume --format --block --blocks --grid --scale --positive-scales --double-quant --mx-scale --nvfp4-scale --zstd --snr --rmse --bits --plan --force --include --exclude --min-elems --quantize-1d --nonfinite --no-fallback --npy-bf16 --device --mem --threads -j --strict --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --container --records --max-shard-size --audit --format --block --blocks --grid --scale --mx-scale --nvfp4-scale --zstd --snr --rmse --bits --plan --include --exclude --min-elems --nonfinite --device --mem --threads -j ' ;;
     'decode') commands='' options='--output -o --dtype --records --max-shard-size --mem --threads -j --strict --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --dtype --records --max-shard-size --mem --threads -j ' ;;
@@ -13,9 +13,12 @@ _mlq_quant_table() {
     'apply') commands='' options='--output -o --to --records --mem --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --to --records --mem --threads -j ' ;;
     'squash') commands='' options='--base --output -o --step --codec --records --mem --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --base --output -o --step --codec --records --mem --threads -j ' ;;
     'chain') commands='' options='--add --step --anchor --anchor-every --codec --verify --drop-before --mem --output -o --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --add --step --anchor-every --codec --drop-before --mem --output -o --threads -j ' ;;
-    'bench') commands='kernel io' options='--help -h' takes='  ' ;;
+    'gather') commands='' options='--output -o --cancel --bits --block --grid --scale --state-dtype --beta --residual-reset --rival --steps --key --key-every --rekey-above --hash-every --state --state-every --resume --slice --join --like --timeout --records --include --exclude --min-elems --quantize-1d --threads -j --seed --strict --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --cancel --bits --block --grid --scale --state-dtype --beta --residual-reset --rival --steps --key --key-every --rekey-above --hash-every --state --state-every --join --like --timeout --records --include --exclude --min-elems --threads -j --seed ' ;;
+    'simulate') commands='' options='--update --correlation --drift --steps --modes --bits --blocks --grid --state-dtype --strata --tolerance --elems --include --exclude --min-elems --quantize-1d --output -o --seed --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --update --correlation --drift --steps --modes --bits --blocks --grid --state-dtype --strata --tolerance --elems --include --exclude --min-elems --output -o --seed ' ;;
+    'bench') commands='kernel io gather' options='--help -h' takes='  ' ;;
     'bench kernel') commands='' options='--formats --dtype --elems --time --output -o --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --formats --dtype --elems --time --output -o ' ;;
     'bench io') commands='' options='--size --output -o --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --size --output -o ' ;;
+    'bench gather') commands='' options='--formats --elems --time --timeout --output -o --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --formats --elems --time --timeout --output -o --threads -j ' ;;
   esac
 }
 
@@ -74,9 +77,26 @@ _mlq_quant_words() {
     'chain:--codec') words='auto gap bitmap xor' ;;
     'chain:--output' | 'chain:-o') words=-f ;;
     'chain:#'0) words=-d ;;
+    'gather:--output' | 'gather:-o') words=-f ;;
+    'gather:--cancel') words='delta residual dither:8 none' ;;
+    'gather:--grid') words='absmax signed mse' ;;
+    'gather:--scale') words='bf16 f16 f32' ;;
+    'gather:--state-dtype') words='bf16 f16 f32' ;;
+    'gather:--rival') words='qwz' ;;
+    'gather:--key') words='int8 int4 int3 int2 raw' ;;
+    'gather:--state') words=-f ;;
+    'gather:--join') words='rows flat' ;;
+    'gather:--like') words=-f ;;
+    'gather:--records') words=-f ;;
+    'gather:#'0) words=-f ;;
+    'simulate:--grid') words='absmax signed mse' ;;
+    'simulate:--state-dtype') words='bf16 f16 f32' ;;
+    'simulate:--output' | 'simulate:-o') words=-f ;;
+    'simulate:#'*) words=-f ;;
     'bench kernel:--dtype') words='bf16 f16 f32' ;;
     'bench kernel:--output' | 'bench kernel:-o') words=-f ;;
     'bench io:--output' | 'bench io:-o') words=-f ;;
+    'bench gather:--output' | 'bench gather:-o') words=-f ;;
   esac
 }
 

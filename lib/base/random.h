@@ -35,6 +35,8 @@ enum class Purpose : uint64_t {
   surface_noise = 18,  // of a recorded or simulated surface
   reservoir = 19,
   gradient_noise = 20,
+  weight_update = 21,  // of simulated training
+  dither = 22,
 };
 
 // The finaliser of splitmix64 (Steele, Lea, Flood, OOPSLA'14): a bijection on 64 bits.

@@ -168,20 +168,21 @@ struct Schema<QuantBench> {
   static constexpr std::string_view summary =
       "How fast an operation is beside a limit measured in the same run.";
   static constexpr auto fields = std::tuple{
-      field<"what", &QuantBench::what>("", "kernel or io."),
+      field<"what", &QuantBench::what>("", "kernel, io or gather."),
       field<"kernel", &QuantBench::kernel>("", "The operation."),
       field<"device", &QuantBench::device>("", "cpu, or the name of the device."),
       field<"format", &QuantBench::format>("", "The format."),
       field<"block", &QuantBench::block>("", "Elements with one scale."),
       field<"elems", &QuantBench::elems>("", "Elements of one repetition."),
-      field<"moved_bytes", &QuantBench::moved_bytes>("bytes",
-                                                     "Read and written by one repetition, each byte once."),
+      field<"moved_bytes", &QuantBench::moved_bytes>(
+          "bytes", "Read and written by one repetition, each byte once; of gather: sent."),
       field<"working_set_bytes", &QuantBench::working_set_bytes>("bytes", "Memory that it goes over."),
       field<"reps", &QuantBench::reps>("", "Repetitions."),
       field<"duration_ns", &QuantBench::duration_ns>("ns", "Median time of one."),
       field<"duration_min_ns", &QuantBench::duration_min_ns>("ns", "Shortest time of one."),
       field<"rate_bytes_per_s", &QuantBench::rate_bytes_per_s>("bytes/s", "Source bytes over duration_ns."),
-      field<"baseline", &QuantBench::baseline>("", "The limit: memcpy, device_copy, read or write."),
+      field<"baseline", &QuantBench::baseline>(
+          "", "What it is held against: memcpy, device_copy, read, write or all_gather."),
       field<"baseline_bytes_per_s", &QuantBench::baseline_bytes_per_s>("bytes/s",
                                                                        "Its rate, measured in turn."),
       field<"ratio", &QuantBench::ratio>("", "rate_bytes_per_s over baseline_bytes_per_s."),

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "lib/records/arrival.h"
+#include "lib/records/gather_schema.h"
 #include "lib/records/load_schema.h"
 #include "lib/records/model.h"
 #include "lib/records/quant_schema.h"
@@ -88,6 +89,8 @@ const std::vector<TypeInfo>& registry() {
       describe<TensorDelta>(),
       describe<Patch>(),
       describe<ChainLink>(),
+      describe<GatherStep>(),
+      describe<SimulatedGather>(),
       describe<Gram>(),
       describe<GramTensor>(),
       describe<Estimate>(),

@@ -117,6 +117,9 @@ std::vector<std::string> commands() {
       "mlq-quant apply tiny.safetensors d.mlqd -o back.safetensors; mlq-quant chain run --add "
       "tiny.safetensors --step 1; "
       "mlq-quant chain run --add d.mlqd; mlq-quant chain run --verify; "
+      "mlq-quant gather weights.safetensors --min-elems 1; "
+      "mlq-quant simulate weights.safetensors --min-elems 1 --steps 4; "
+      "mlq-quant bench gather --elems 4k --time 1us; "
       "mlq-quant bench kernel --formats int8,bf16 --elems 4k --time 1us; mlq-quant bench io . --size 64k; "
       "rm -r \"$PWD\"",
       "mlq-tune compare --surface pool-batch@400 --tuner random,hill --seeds 2 --trials 12 --truth-requests "

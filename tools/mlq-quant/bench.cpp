@@ -1,8 +1,10 @@
 // mlq-quant bench: how fast is it beside what the machine can do?
 #include <memory>
 
+#include "lib/base/clock.h"
 #include "lib/base/units.h"
 #include "lib/cli/table.h"
+#include "lib/gather/bench.h"
 #include "lib/quant/bench.h"
 #include "lib/records/quant_schema.h"
 #include "tools/mlq-quant/commands.h"
@@ -166,13 +168,104 @@ cli::Command io_command() {
   return command;
 }
 
+struct GatherBenchArguments {
+  gather::GatherBench bench;
+  int64_t timeout_ns = 60'000'000'000;
+};
+
+std::vector<unsigned> parse_widths(std::string_view text) {
+  std::vector<unsigned> widths;
+  for (const Format format : parse_formats(text)) {
+    if (!quant::is_block_int(format)) throw usage_error("\"{}\" must be of int8, int4, int3 and int2", text);
+    widths.push_back(quant::format_info(format).code_bits);
+  }
+  return widths;
+}
+
+records::QuantBench record_of(const gather::GatherBench& bench, const gather::GatherBenchResult& r) {
+  records::QuantBench record;
+  record.what = "gather";
+  record.kernel = "delta";
+  record.device = "cpu";
+  record.format = fmt::format("int{}", r.bits);
+  record.block = bench.block;
+  record.elems = bench.elems;
+  record.moved_bytes = r.wire_bytes;
+  record.working_set_bytes = 2 * bench.elems;
+  record.reps = r.reps;
+  record.duration_ns = r.duration_ns;
+  record.duration_min_ns = r.duration_min_ns;
+  const auto bf16_bytes = static_cast<double>(2 * bench.elems);
+  record.rate_bytes_per_s = bf16_bytes / (static_cast<double>(r.duration_ns) * 1e-9);
+  record.baseline = "all_gather";
+  record.baseline_bytes_per_s = bf16_bytes / (static_cast<double>(r.bf16_ns) * 1e-9);
+  record.ratio = static_cast<double>(r.bf16_ns) / static_cast<double>(r.duration_ns);
+  return record;
+}
+
+ExitKind bench_gather(GatherBenchArguments& a, Context& context) {
+  const auto comm = launched_ranks(a.timeout_ns, "bench gather");
+  a.bench.threads = context.threads();
+  a.bench.stop = &context.stop();
+  const bool writes = comm->rank() == 0;
+  RecordStream stream(context, writes ? "" : "-", writes ? context.shared().output : "");
+  stream.run();
+  cli::Table table(
+      {{"format", cli::Align::left}, {"ms"}, {"of that on the wire"}, {"bf16 ms"}, {"times as fast"}});
+  gather::bench_gather(*comm, a.bench, SteadyClock(), [&](const gather::GatherBenchResult& result) {
+    const records::QuantBench record = record_of(a.bench, result);
+    stream.bench(record);
+    const auto ms = [](int64_t ns) { return fmt::format("{:.2f}", static_cast<double>(ns) * 1e-6); };
+    table.add({*record.format, ms(result.duration_ns), ms(result.comm_ns), ms(result.bf16_ns),
+               fmt::format("{:.2f}", record.ratio)});
+  });
+  stream.end(static_cast<bool>(context.stop()));
+  if (writes && context.wants_summary()) context.print(table.text());
+  return ExitKind::done;
+}
+
+cli::Command gather_bench_command() {
+  const auto arguments = std::make_shared<GatherBenchArguments>();
+  GatherBenchArguments& a = *arguments;
+  cli::Command command;
+  command.name = "gather";
+  command.summary =
+      "Deltas between ranks, encoded, sent and applied, against the same weights sent as bfloat16.";
+  command.description =
+      "Started by mpirun or srun; alone there is nothing to send. The two take turns; what counts is the "
+      "slowest rank. "
+      "Rank 0 writes a bench record for each format, whose ratio says how many times as fast the whole is.";
+  command.shared = {Shared::output, Shared::threads, Shared::no_provenance};
+  cli::Option formats;
+  formats.name = "formats";
+  formats.value = "NAME,..";
+  formats.help = "Formats to time: int8, int4, int3, int2.";
+  formats.default_text = "int8,int4,int2";
+  formats.set = [&a](std::string_view text) { a.bench.bits = parse_widths(text); };
+  command.add("Bench", {std::move(formats),
+                        cli::value_option("elems", "N", "Number of weights, all ranks together.",
+                                          a.bench.elems, cli::above_zero(parse_count))
+                            .shown_default("16777216"),
+                        cli::value_option("time", "TIME", "Time for each.", a.bench.time_ns,
+                                          cli::above_zero(parse_duration))
+                            .shown_default("2s"),
+                        cli::value_option("timeout", "TIME", "How long to wait for other ranks.",
+                                          a.timeout_ns, cli::above_zero(parse_duration))
+                            .shown_default("60s")});
+  command.examples = {
+      {"mpirun -n 2 mlq-quant bench gather --elems 64M --time 2s --summary", "two ranks on this machine"},
+  };
+  command.run = [arguments](Context& context) { return bench_gather(*arguments, context); };
+  return command;
+}
+
 }  // namespace
 
 cli::Command bench_command() {
   cli::Command command;
   command.name = "bench";
   command.summary = "Measure speed beside what the machine can do.";
-  command.commands = {kernel_command(), io_command()};
+  command.commands = {kernel_command(), io_command(), gather_bench_command()};
   return command;
 }
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,8 @@
 #include "lib/cli/program.h"
 #include "lib/quant/encode.h"
 #include "lib/quant/stored_model.h"
+#include "lib/ranks/comm.h"
+#include "lib/records/gather.h"
 #include "lib/records/quant.h"
 #include "lib/records/writer.h"
 #include "lib/tensorfile/source.h"
@@ -21,6 +24,8 @@ cli::Command plan_command();
 cli::Command encode_command();
 cli::Command decode_command();
 cli::Command verify_command();
+cli::Command gather_command();
+cli::Command simulate_command();
 cli::Command bench_command();
 cli::Command diff_command();
 cli::Command apply_command();
@@ -45,6 +50,8 @@ class RecordStream {
   void delta(const records::TensorDelta& record);
   void patch(const records::Patch& record);
   void link(const records::ChainLink& record);
+  void gather(const records::GatherStep& record);
+  void simulated(const records::SimulatedGather& record);
   void end(bool interrupted);
 
  private:
@@ -91,6 +98,10 @@ std::map<std::string, quant::Spec> read_plan(const std::string& path, bool stric
 
 // The most memory that the process has had.
 uint64_t peak_rss_bytes();
+// The ranks that a launcher has started, or the only one. A usage Error, with the line to type, where a
+// launcher has started several that are none to MPI. `command`: ours, for that line.
+std::unique_ptr<ranks::Comm> launched_ranks(int64_t timeout_ns, std::string_view command);
+
 // A number that JSON has, or nothing.
 std::optional<double> finite(double value);
 // Seconds since `begin`, summed up in a record.

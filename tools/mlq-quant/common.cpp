@@ -9,6 +9,7 @@
 #include "lib/base/units.h"
 #include "lib/cli/provenance.h"
 #include "lib/cli/table.h"
+#include "lib/records/gather_schema.h"
 #include "lib/records/quant_schema.h"
 #include "tools/mlq-quant/commands.h"
 
@@ -63,6 +64,12 @@ void RecordStream::patch(const records::Patch& record) {
   if (writer_) writer_->write(record);
 }
 void RecordStream::link(const records::ChainLink& record) {
+  if (writer_) writer_->write(record);
+}
+void RecordStream::gather(const records::GatherStep& record) {
+  if (writer_) writer_->write(record);
+}
+void RecordStream::simulated(const records::SimulatedGather& record) {
   if (writer_) writer_->write(record);
 }
 

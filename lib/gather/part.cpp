@@ -1,0 +1,154 @@
+#include "lib/gather/part.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/block_int_math.h"
+#include "kernels/block_walk.h"
+#include "kernels/cast.h"
+#include "kernels/delta.h"
+#include "lib/gather/dither.h"
+
+namespace mlq::gather {
+namespace {
+
+using namespace kernels;
+
+void* at(void* array, Float type, uint64_t i) { return static_cast<uint8_t*>(array) + i * size_of(type); }
+const void* at(const void* array, Float type, uint64_t i) {
+  return static_cast<const uint8_t*>(array) + i * size_of(type);
+}
+
+// Where a piece lies in codes and scales.
+struct Place {
+  BlockIntSpec spec;
+  BlockLayout layout;
+  uint8_t* codes;
+  void* scales;
+};
+Place place_of(const Settings& settings, const Frame& frame, const PieceRange& piece, uint8_t* codes,
+               void* scales) {
+  const BlockIntSpec spec = spec_of(settings, frame);
+  return {spec,
+          {1, piece.count, settings.block},
+          codes + piece.first * spec.bits / 8,
+          at(scales, spec.scale, piece.first / settings.block)};
+}
+
+// Dither and deltas alike send what does not depend on the past in a key frame.
+bool uses_state(const Settings& settings, const Frame& frame) {
+  return settings.cancel == Cancel::delta && !frame.key;
+}
+bool uses_dither(const Settings& settings, const Frame& frame) {
+  return settings.cancel == Cancel::dither && !frame.key;
+}
+
+DitherKey dither_key(const Settings& settings, const Part& part, const Frame& frame) {
+  return {settings.seed, part.tensor, frame.step, settings.strata};
+}
+
+// A block at a time with the scale of ZeRO++ (csrc/quantization): 2^bits levels over twice the largest
+// magnitude, the positive extreme cut to the largest code.
+void encode_as_qwz(const Place& place, Float source, const void* w, EncodeCounts* counts) {
+  for_each_block(place.layout, [&](const BlockSpan& block) {
+    EncodeCounts seen;  // the encoder counts what is not finite
+    const float absmax = absolute(block_extreme(source, w, block, &seen));
+    const BlockScale scale = block_scale(place.spec.scale, absmax / half_range(place.spec.bits), absmax);
+    count_scale(scale, counts);
+    store(place.spec.scale, place.scales, block.index, scale.value);
+    block_int_encode_scaled_simd(place.spec, {1, block.size, block.size}, source, at(w, source, block.first),
+                                 scale.value, place.codes + block.col * place.spec.bits / 8, counts);
+  });
+}
+
+void encode_residual(const Settings& settings, const Part& part, const Frame& frame, const Place& place,
+                     const void* w, const float* residual, float* next_residual, void* next,
+                     PartCounts& counts) {
+  const bool begins = settings.residual_reset != 0 && frame.step % settings.residual_reset == 0;
+  const auto beta = static_cast<float>(begins ? 0 : settings.beta);
+  float x[kPiece];
+  for (uint64_t i = 0; i < place.layout.cols; ++i) x[i] = load(part.source, w, i) + beta * residual[i];
+  delta_encode_simd(place.spec, place.layout, Float::f32, x, settings.state, next, place.codes, place.scales,
+                    &counts.encoded, &counts.saturated);
+  for (uint64_t i = 0; i < place.layout.cols; ++i)
+    next_residual[i] = finite_or_zero(x[i]) - load(settings.state, next, i);
+}
+
+}  // namespace
+
+BlockIntSpec spec_of(const Settings& settings, const Frame& frame) {
+  if (frame.key && settings.key_bits != 0 && settings.cancel == Cancel::delta)
+    return {settings.key_bits, settings.key_bits == 8 ? Grid::absmax : Grid::sign, settings.scale, false};
+  return {settings.bits, settings.grid, settings.scale, false};
+}
+
+bool is_raw(const Settings& settings, const Frame& frame) {
+  return frame.raw || (frame.key && settings.key_bits == 0 && settings.cancel == Cancel::delta);
+}
+
+uint64_t code_bytes(const Settings& settings, const Frame& frame, uint64_t elems) {
+  if (is_raw(settings, frame)) return elems * size_of(settings.state);
+  return BlockLayout{1, elems, settings.block}.code_bytes(spec_of(settings, frame).bits);
+}
+uint64_t scale_bytes(const Settings& settings, const Frame& frame, uint64_t elems) {
+  if (is_raw(settings, frame)) return 0;
+  return BlockLayout{1, elems, settings.block}.blocks() * size_of(settings.scale);
+}
+
+void encode_piece(const Settings& settings, const Part& part, const Frame& frame, const PieceRange& piece,
+                  const void* w, const void* held, void* next, const float* residual, float* next_residual,
+                  uint8_t* codes, void* scales, PartCounts& counts) {
+  const void* const from = at(w, part.source, piece.first);
+  void* const to = at(next, settings.state, piece.first);
+  if (is_raw(settings, frame)) {
+    for (uint64_t i = 0; i < piece.count; ++i)
+      counts.encoded.nonfinite += !is_finite(load(part.source, from, i));
+    cast_simd(piece.count, part.source, from, settings.state, to, &counts.saturated);
+    std::memcpy(codes + piece.first * size_of(settings.state), to, piece.count * size_of(settings.state));
+    return;
+  }
+  const Place place = place_of(settings, frame, piece, codes, scales);
+  if (uses_state(settings, frame)) {
+    std::memcpy(to, at(held, settings.state, piece.first), piece.count * size_of(settings.state));
+  } else {
+    std::memset(to, 0, piece.count * size_of(settings.state));
+  }
+  if (uses_dither(settings, frame)) {
+    const DitherKey key = dither_key(settings, part, frame);
+    const uint64_t first = part.first + piece.first;
+    dither_encode(place.spec, place.layout, key, first, part.source, from, place.codes, place.scales,
+                  &counts.encoded);
+    dither_decode(place.spec, place.layout, key, first, place.codes, place.scales, settings.state, to,
+                  &counts.saturated);
+  } else if (settings.cancel == Cancel::residual) {
+    encode_residual(settings, part, frame, place, from, residual + piece.first, next_residual + piece.first,
+                    to, counts);
+  } else if (settings.qwz) {
+    encode_as_qwz(place, part.source, from, &counts.encoded);
+    delta_apply_simd(place.spec, place.layout, place.codes, place.scales, settings.state, to,
+                     &counts.saturated);
+  } else {
+    delta_encode_simd(place.spec, place.layout, part.source, from, settings.state, to, place.codes,
+                      place.scales, &counts.encoded, &counts.saturated);
+  }
+}
+
+void apply_piece(const Settings& settings, const Part& part, const Frame& frame, const PieceRange& piece,
+                 const uint8_t* codes, const void* scales, void* held, uint64_t* saturated) {
+  void* const to = at(held, settings.state, piece.first);
+  if (is_raw(settings, frame)) {
+    std::memcpy(to, codes + piece.first * size_of(settings.state), piece.count * size_of(settings.state));
+    return;
+  }
+  const Place place =
+      place_of(settings, frame, piece, const_cast<uint8_t*>(codes), const_cast<void*>(scales));
+  if (uses_dither(settings, frame)) {
+    dither_decode(place.spec, place.layout, dither_key(settings, part, frame), part.first + piece.first,
+                  place.codes, place.scales, settings.state, to, saturated);
+    return;
+  }
+  if (!uses_state(settings, frame)) std::memset(to, 0, piece.count * size_of(settings.state));
+  delta_apply_simd(place.spec, place.layout, place.codes, place.scales, settings.state, to, saturated);
+}
+
+}  // namespace mlq::gather
