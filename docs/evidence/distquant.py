@@ -5,7 +5,7 @@ Forward and backward see the weights that receivers hold; the optimizer keeps it
 Matrices are gathered in bits, vectors (biases, norms) as bf16. The text is the documentation of Python's statements that comes
 with the interpreter; the last tenth is kept for validation. One JSON record a run; runs that are in RECORDS are not done again.
 
-usage: distquant.py LIBMLQQUANT RECORDS [SEEDS [STEPS]]      needs PyTorch; default: 3 seeds of 1500 steps, one thread
+usage: distquant.py LIBMLQQUANT RECORDS [SEEDS [STEPS [MODEL]]]      needs PyTorch; default: 3 seeds of 1000 steps of both, one thread
        distquant.py --table RECORDS
 """
 import ctypes
@@ -200,13 +200,14 @@ def main():
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     library, path = open_library(sys.argv[1]), sys.argv[2]
-    seeds, steps = int(sys.argv[3]) if len(sys.argv) > 3 else 3, int(sys.argv[4]) if len(sys.argv) > 4 else 1500
+    seeds, steps = int(sys.argv[3]) if len(sys.argv) > 3 else 3, int(sys.argv[4]) if len(sys.argv) > 4 else 1000
+    kinds = sys.argv[5:] or ["gpt", "bert"]
     key = lambda r: (r["model"], r["method"], r["seed"], r["steps"])
     with open(path, "a+") as records:
         records.seek(0)
         known = {key(json.loads(line)) for line in records}
         for seed in range(1, seeds + 1):
-            for kind in ("gpt", "bert"):
+            for kind in kinds:
                 for method in METHODS:
                     if (kind, method, seed, steps) not in known:
                         records.write(json.dumps(train(torch, library, kind, method, seed, steps)) + "\n")
