@@ -1,0 +1,33 @@
+// Events over time as a rate: counts in windows (windows.h) over the windows' lengths.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lib/plot/picture.h"
+#include "lib/plot/windows.h"
+
+namespace mlq::plot {
+
+// Counts are exact. Not thread-safe.
+class RateCurve {
+ public:
+  void add(int64_t t_ns) { ++windows_.at(t_ns).count; }
+  bool empty() const { return windows_.cells().empty(); }
+  // A point in the middle of each window between two instants, 0 where nothing happened; x in s, y in 1/s. A
+  // window that reaches over an end counts as long as it is inside; it is left out if that is less than half
+  // of it and it is not the only one.
+  std::vector<Point> points(int64_t begin_ns, int64_t end_ns) const;
+  // `what (in 10s)`: with the width of the windows.
+  std::string label(std::string_view what) const;
+
+ private:
+  struct Count {
+    uint64_t count = 0;
+    void merge(const Count& other) { count += other.count; }
+  };
+  Windows<Count> windows_;
+};
+
+}  // namespace mlq::plot
