@@ -18,7 +18,7 @@ std::vector<Point> ccdf(const stats::Histogram& histogram) {
     if (out.empty() || held.x > 1.01 * out.back().x || held.y < 0.99 * out.back().y) out.push_back(held);
   }
   const Point last{static_cast<double>(*histogram.max()) / 1e9, held.y};
-  if (!(out.back() == last)) out.push_back(last);
+  if (out.back().x < last.x || out.back().y > last.y) out.push_back(last);
   return out;
 }
 

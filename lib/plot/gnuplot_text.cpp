@@ -17,6 +17,8 @@ std::vector<std::string_view> characters(std::string_view text) {
       out.push_back("?");
     else if (first < 0x20 || first == 0x7F || (first == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0))
       out.push_back(" ");
+    else if (first == '\'')
+      out.push_back("\u2019");
     else
       out.push_back(text.substr(0, length));
     text.remove_prefix(length == 0 ? 1 : length);
@@ -37,7 +39,7 @@ std::string quoted(std::string_view text, size_t longest) {
       i = all.size() - (kept - kept / 2);
       if (i == all.size()) break;
     }
-    out += all[i] == "'" ? std::string_view("''") : all[i];
+    out += all[i];
   }
   return out + "'";
 }

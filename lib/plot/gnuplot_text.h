@@ -6,10 +6,11 @@
 
 namespace mlq::plot {
 
-// `text` as a gnuplot string between single quotes, where nothing but a doubled quote has a meaning: no
-// backslash, no backquote, no @macro is expanded. Control characters, line ends among them, become blanks;
-// bytes that are no UTF-8 a
-// `?`; of more than `longest` characters the middle is left out.
+// `text` as a gnuplot string between single quotes, where nothing has a meaning but a single quote: no
+// backslash, no backquote, no @macro is expanded. Quotes become typographic ones (a doubled quote is not
+// enough: gnuplot 5.4 takes one at the front for the end of the string); control characters, line ends among
+// them, become blanks; bytes that are no UTF-8 a `?`; of more than `longest` characters the middle is left
+// out.
 std::string quoted(std::string_view text, size_t longest = 120);
 
 }  // namespace mlq::plot

@@ -29,7 +29,6 @@ struct Point {
   double y = 0;
   double lo = kNone;
   double hi = kNone;
-  bool operator==(const Point&) const = default;
 };
 
 enum class Shape { line, steps, points };

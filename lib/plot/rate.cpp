@@ -8,6 +8,19 @@
 
 namespace mlq::plot {
 
+void RateCurve::add(int64_t t_ns) {
+  ++windows_.at(t_ns).count;
+  first_ns_ = count_ == 0 ? t_ns : std::min(first_ns_, t_ns);
+  last_ns_ = count_ == 0 ? t_ns : std::max(last_ns_, t_ns);
+  ++count_;
+}
+
+int64_t RateCurve::end_ns() const {
+  if (count_ < 2) return last_ns_;
+  const auto gap_ns = static_cast<double>(last_ns_ - first_ns_) / static_cast<double>(count_ - 1);
+  return last_ns_ + static_cast<int64_t>(gap_ns);
+}
+
 std::string RateCurve::label(std::string_view what) const {
   return fmt::format("{} (in {})", what, format_duration(windows_.width_ns()));
 }

@@ -94,14 +94,12 @@ class ReplayCollector final : public Collector {
   Metric latency_, ttft_, tpot_, lag_;
   RateCurve due_, ok_;
   Thinned offered_, good_;
-  int64_t last_due_ns_ = 0;
   std::string slo_;
 };
 
 bool ReplayCollector::result(const records::Reader& at) {
   const auto r = at.as<records::Result>();
   due_.add(r.due_ns);
-  last_due_ns_ = std::max(last_due_ns_, r.due_ns);
   const auto add = [&](Metric& metric, const std::optional<int64_t>& value_ns) {
     if (!value_ns) return;
     if (*value_ns < 0)
@@ -177,8 +175,8 @@ void ReplayCollector::draw_rate(const std::string& prefix, Picture& into) const 
   into.x = {.label = "due time", .quantity = Quantity::time};
   into.y = {.label = "requests/s", .from_zero = true};
   if (!due_.empty()) {
-    into.curves.push_back({prefix + due_.label("due"), Shape::line, due_.points(0, last_due_ns_)});
-    into.curves.push_back({prefix + ok_.label("ok"), Shape::line, ok_.points(0, last_due_ns_)});
+    into.curves.push_back({prefix + due_.label("due"), Shape::line, due_.points(0, due_.end_ns())});
+    into.curves.push_back({prefix + ok_.label("ok"), Shape::line, ok_.points(0, due_.end_ns())});
   } else {
     if (offered_.count() > 0) into.curves.push_back({prefix + "offered", Shape::line, offered_.points()});
     if (good_.count() > 0) into.curves.push_back({prefix + "good", Shape::line, good_.points()});

@@ -56,7 +56,7 @@ std::vector<Point> Thinned::points() const {
   std::vector<Point> out;
   for (const Stretch& s : stretches_) {
     out.push_back(s.low_first ? s.low : s.high);
-    if (!(s.low == s.high) && s.low.y != s.high.y) out.push_back(s.low_first ? s.high : s.low);
+    if (s.low.y != s.high.y) out.push_back(s.low_first ? s.high : s.low);
   }
   return out;
 }

@@ -31,6 +31,7 @@ class TraceCollector final : public Collector {
   stats::IdcCounter idc_;
   int64_t last_ns_ = -1;
   int64_t duration_ns_ = 0;
+  int64_t rate_end_ns_ = 0;
   Thinned bins_, path_, measured_idc_, acf_, acf_bound_;
 };
 
@@ -74,7 +75,10 @@ bool TraceCollector::take(const records::Reader& at) {
 
 void TraceCollector::end(const records::Reader& at) {
   duration_ns_ = std::max<int64_t>(last_ns_, 0);
-  if (at.end() && at.end()->duration_ns) duration_ns_ = std::max(duration_ns_, *at.end()->duration_ns);
+  rate_end_ns_ = arrivals_.end_ns();
+  if (!at.end() || !at.end()->duration_ns) return;
+  duration_ns_ = std::max(duration_ns_, *at.end()->duration_ns);
+  rate_end_ns_ = duration_ns_;
 }
 
 void TraceCollector::draw_rate(const std::string& prefix, Picture& into) const {
@@ -83,7 +87,7 @@ void TraceCollector::draw_rate(const std::string& prefix, Picture& into) const {
   into.y = {.label = "arrivals/s", .from_zero = true};
   if (last_ns_ >= 0)
     into.curves.push_back(
-        {prefix + arrivals_.label("arrivals"), Shape::line, arrivals_.points(0, duration_ns_)});
+        {prefix + arrivals_.label("arrivals"), Shape::line, arrivals_.points(0, rate_end_ns_)});
   if (bins_.count() > 0) into.curves.push_back({prefix + "counted", Shape::steps, bins_.points()});
   if (path_.count() > 0) into.curves.push_back({prefix + "rate path", Shape::steps, path_.points()});
 }

@@ -10,14 +10,12 @@
 namespace mlq {
 namespace {
 
-// Reads one gnuplot string from the front of `text`, as gnuplot does; its length.
+// The length of the gnuplot string that `text` begins with.
 size_t string_length(std::string_view text) {
   MLQ_FUZZ_CLAIM(text.starts_with('\''));
   for (size_t i = 1; i < text.size(); ++i) {
     MLQ_FUZZ_CLAIM(static_cast<unsigned char>(text[i]) >= 0x20 && text[i] != 0x7F);
-    if (text[i] != '\'') continue;
-    if (i + 1 == text.size() || text[i + 1] != '\'') return i + 1;
-    ++i;
+    if (text[i] == '\'') return i + 1;
   }
   MLQ_FUZZ_CLAIM(false);
   return 0;

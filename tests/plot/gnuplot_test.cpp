@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "lib/base/io.h"
+#include "lib/base/error.h"
 #include "lib/plot/gnuplot_run.h"
 #include "lib/plot/gnuplot_script.h"
 #include "lib/plot/gnuplot_text.h"
@@ -13,9 +13,9 @@
 namespace mlq::plot {
 namespace {
 
-TEST(PlotText, QuotesAreDoubledAndNothingElseHasAMeaning) {
+TEST(PlotText, HasNoQuoteInsideItsQuotes) {
   EXPECT_EQ(quoted("a"), "'a'");
-  EXPECT_EQ(quoted("it's `id` \\n @x \"q\""), "'it''s `id` \\n @x \"q\"'");
+  EXPECT_EQ(quoted("it's `id` \\n @x \"q\""), "'it\u2019s `id` \\n @x \"q\"'");
   EXPECT_EQ(quoted("a\nset output\r\t\x1b[0m\x7f"), "'a set output   [0m '");
   EXPECT_EQ(quoted("\xff\xc3\xa9\xc2\x85"), "'?\xc3\xa9 '");
   EXPECT_EQ(quoted(""), "''");
@@ -119,11 +119,19 @@ TEST_F(PlotGnuplot, EveryDeviceIsDrawn) {
 TEST_F(PlotGnuplot, NoNameIsACommand) {
   test::TempDir dir;
   const std::string witness = dir / "witness";
-  for (const std::string& name :
-       {"'; system('touch " + witness + "'); '", "\"; system(\"touch " + witness + "\"); \"",
-        "`touch " + witness + "`", "\nsystem 'touch " + witness + "'\n", "!touch " + witness,
-        "@ARG0 @x %s %d %n %%", "a\\", "\\'", "EOD", "\n!touch " + witness, "{/=99 x}_^",
-        "''`touch " + witness + "`''"}) {
+  const std::vector<std::string> names = {"'; system('touch " + witness + "'); '",
+                                          "\"; system(\"touch " + witness + "\"); \"",
+                                          "`touch " + witness + "`",
+                                          "\nsystem 'touch " + witness + "'\n",
+                                          "!touch " + witness,
+                                          "@ARG0 @x %s %d %n %%",
+                                          "a\\",
+                                          "\\'",
+                                          "EOD",
+                                          "\n!touch " + witness,
+                                          "{/=99 x}_^",
+                                          "''`touch " + witness + "`''"};
+  for (const std::string& name : names) {
     Picture p = simple();
     p.title = p.x.label = p.y.label = p.curves[0].label = p.marks[0].label = name;
     EXPECT_NO_THROW(run_gnuplot("gnuplot", gnuplot_script(p, {}), stop_)) << name;

@@ -86,11 +86,14 @@ TEST(PlotRate, IsZeroWhereNothingHappened) {
 TEST(PlotRate, OfALastWindowThatIsCutCountsTheTimeThatItHas) {
   RateCurve curve;
   for (int64_t i = 0; i <= 207; ++i)
-    curve.add(i * 500'000'000);  // 2/s; the last window is [102 s, 104 s) at 2 s width
-  const std::vector<Point> points = curve.points(0, 103'500'000'000);
+    curve.add(i * 500'000'000);  // 2/s; the last window of 1 s is [103 s, 104 s)
+  const std::vector<Point> points = curve.points(0, 103'800'000'000);
+  ASSERT_EQ(points.size(), 104u);
   EXPECT_DOUBLE_EQ(points.front().y, 2);
-  EXPECT_NEAR(points.back().y, 2, 1.1);
-  EXPECT_LE(points.back().x, 103.5);
+  EXPECT_DOUBLE_EQ(points.back().y, 2 / 0.8);
+  EXPECT_DOUBLE_EQ(points.back().x, 103.4);
+  // Of less than half a window nothing is said.
+  EXPECT_EQ(curve.points(0, 103'400'000'000).size(), 103u);
 }
 
 }  // namespace
