@@ -155,10 +155,10 @@ ExitKind run(PlotArguments& a, Context& context) {
   if (a.list) {
     write_output(context.shared().output, text_of_list(plot::choices(streams)));
   } else {
-    say_choice(a, streams, choice, context);
     plot::Picture picture = plot::draw(streams, choice);
     if (!a.title.empty()) picture.title = a.title;
     write_output(context.shared().output, drawing(a, picture, context));
+    say_choice(a, streams, choice, context);
   }
   for (const records::Reader& reader : readers) reader.finish();
   return ExitKind::done;

@@ -11,6 +11,7 @@
 namespace mlq::plot {
 namespace {
 
+constexpr double kHeadroom = 1.1;
 constexpr int kLinesAround = 7;  // of text: title, frame, marks, label, key
 
 struct Range {
@@ -52,7 +53,8 @@ Range range_of(const Picture& picture, bool vertical) {
     }
   }
   for (const Mark& mark : picture.marks) {
-    if (mark.vertical != vertical) range.add(mark.at, axis.logarithmic);
+    // Not on the frame.
+    if (mark.vertical != vertical) range.add(kHeadroom * mark.at, axis.logarithmic);
   }
   if (!axis.logarithmic) {
     range.add(intervals.low, false);
@@ -85,7 +87,8 @@ DrawnAxis rows_axis(const Axis& axis, size_t widest) {
   return drawn;
 }
 
-DrawnAxis drawn_axis(const Axis& axis, char name, const Range& range) {
+// `ends_here`: the range was given room for a mark.
+DrawnAxis drawn_axis(const Axis& axis, char name, const Range& range, bool ends_here) {
   DrawnAxis drawn;
   drawn.label = axis.label;
   if (axis.logarithmic) {
@@ -100,7 +103,9 @@ DrawnAxis drawn_axis(const Axis& axis, char name, const Range& range) {
   const Unit unit = unit_for(axis.quantity, std::max(std::abs(range.low), std::abs(range.high)));
   drawn.factor = unit.factor;
   if (!unit.unit.empty()) drawn.label += " (" + unit.unit + ")";
-  if (axis.from_zero) drawn.commands = fmt::format("set {0}range [0:*]\n", name);
+  if (axis.from_zero)
+    drawn.commands = fmt::format("set {}range [0:{}]\n", name,
+                                 ends_here ? fmt::format("{:.7g}", range.high * unit.factor) : "*");
   return drawn;
 }
 
@@ -125,10 +130,6 @@ bool has_intervals(const Curve& curve) {
                      [](const Point& p) { return !std::isnan(p.lo) || !std::isnan(p.hi); });
 }
 
-std::string number_or_nan(double value) {
-  return std::isfinite(value) ? fmt::format("{:.7g}", value) : std::string("NaN");
-}
-
 class Script {
  public:
   Script(const Picture& picture, const Canvas& canvas) : picture_(picture), canvas_(canvas) {}
@@ -138,8 +139,10 @@ class Script {
   bool is_text() const { return canvas_.device == Device::text; }
   bool in_rows() const { return !picture_.y.rows.empty(); }
   int height() const;
+  bool highest_is_mark(bool vertical) const;
   void frame();
   void data(const Curve& curve, size_t index);
+  void band(const Curve& curve, size_t index);
   void plot(const Curve& curve, size_t index);
   void plot(const Mark& mark, size_t index);
   void add_plot(const std::string& what);
@@ -156,12 +159,19 @@ int Script::height() const {
   return std::max(canvas_.height, is_text() ? rows + kLinesAround : 20 * rows + 120);
 }
 
+bool Script::highest_is_mark(bool vertical) const {
+  const double high = (vertical ? y_range_ : x_range_).high;
+  return std::any_of(picture_.marks.begin(), picture_.marks.end(), [&](const Mark& mark) {
+    return mark.vertical != vertical && kHeadroom * mark.at >= high;
+  });
+}
+
 void Script::frame() {
   x_range_ = range_of(picture_, false);
   y_range_ = range_of(picture_, true);
-  x_ = drawn_axis(picture_.x, 'x', x_range_);
+  x_ = drawn_axis(picture_.x, 'x', x_range_, highest_is_mark(false));
   y_ = in_rows() ? rows_axis(picture_.y, static_cast<size_t>(is_text() ? canvas_.width / 2 : 60))
-                 : drawn_axis(picture_.y, 'y', y_range_);
+                 : drawn_axis(picture_.y, 'y', y_range_, highest_is_mark(true));
   const size_t widest = static_cast<size_t>(is_text() ? canvas_.width : 100);
   // Text has no room for a label that stands upright.
   const std::string title =
@@ -171,29 +181,46 @@ void Script::frame() {
   out_ += "set title " + quoted(title, widest) + " noenhanced\n";
   out_ += "set xlabel " + quoted(x_.label, widest) + " noenhanced\n";
   if (!is_text() && !y_.label.empty()) out_ += "set ylabel " + quoted(y_.label, widest) + " noenhanced\n";
-  out_ += "set key bmargin center horizontal noenhanced\n";
+  out_ += fmt::format("set key {} center horizontal width 2 noenhanced\n", is_text() ? "bmargin" : "tmargin");
   if (is_text()) out_ += "set errorbars 0\n";
-  if (!is_text()) out_ += "set grid linecolor rgb '#dddddd'\n";
+  if (!is_text()) out_ += "set grid xtics ytics linetype 1 linewidth 0.5 linecolor rgb '#dddddd'\n";
   out_ += x_.commands + y_.commands;
 }
 
-// x y a line, with lo hi where the curve has intervals; an empty line where it breaks. A point without an
-// interval has one of length 0, or none where the interval is drawn as a band.
+// x y a line, of points with intervals also lo hi; an empty line where the curve breaks.
 void Script::data(const Curve& curve, size_t index) {
   out_ += fmt::format("$curve{} << EOD\n", index);
   const double along = in_rows() ? x_.factor : y_.factor;
-  const bool intervals = has_intervals(curve);
+  const bool intervals = curve.shape == Shape::points && has_intervals(curve);
   for (const Point& p : curve.points) {
     if (!std::isfinite(p.x) || !std::isfinite(p.y)) {
       out_ += '\n';
       continue;
     }
     out_ += fmt::format("{:.7g} {:.7g}", p.x * x_.factor, p.y * y_.factor);
-    const double centre = curve.shape == Shape::points ? (in_rows() ? p.x : p.y) : kNone;
+    const double centre = in_rows() ? p.x : p.y;
     for (const double end : {p.lo, p.hi}) {
-      if (intervals) out_ += ' ' + number_or_nan((std::isnan(end) ? centre : end) * along);
+      if (intervals) out_ += fmt::format(" {:.7g}", (std::isfinite(end) ? end : centre) * along);
     }
     out_ += '\n';
+  }
+  out_ += "EOD\n";
+}
+
+// The intervals of a line: x lo hi a line, within the axis; an empty line where there is none.
+void Script::band(const Curve& curve, size_t index) {
+  out_ += fmt::format("$band{} << EOD\n", index);
+  LogTicks ends{kNone, kNone, {}};
+  if (picture_.y.logarithmic) ends = log_ticks(y_range_.low, y_range_.high);
+  for (const Point& p : curve.points) {
+    const double lo = std::isnan(p.lo) ? ends.from : std::fmax(p.lo, ends.from);
+    const double hi = std::isnan(p.hi) ? ends.to : std::fmin(p.hi, ends.to);
+    const bool none = std::isnan(p.lo) && std::isnan(p.hi);
+    if (none || !std::isfinite(p.x) || !std::isfinite(lo) || !std::isfinite(hi)) {
+      out_ += '\n';
+    } else {
+      out_ += fmt::format("{:.7g} {:.7g} {:.7g}\n", p.x * x_.factor, lo * y_.factor, hi * y_.factor);
+    }
   }
   out_ += "EOD\n";
 }
@@ -216,15 +243,18 @@ void Script::plot(const Curve& curve, size_t index) {
   if (curve.shape == Shape::points)
     return add_plot(
         fmt::format("{} using 1:2 with points linetype {} pointtype {} {}", source, type, type, title));
+  if (intervals) band(curve, index);
   if (intervals && is_text()) {
-    for (const int column : {3, 4})
-      add_plot(fmt::format("{} using 1:{} with dots linetype {} notitle", source, column, type));
+    for (const int column : {2, 3})
+      add_plot(fmt::format("$band{} using 1:{} with dots linetype {} notitle", index, column, type));
   } else if (intervals) {
     add_plot(fmt::format(
-        "{} using 1:3:4 with filledcurves linetype {} fillstyle transparent solid 0.2 noborder notitle",
-        source, type));
+        "$band{} using 1:2:3 with filledcurves linetype {} fillstyle transparent solid 0.2 noborder notitle",
+        index, type));
   }
-  const char* shape = curve.shape == Shape::steps ? "steps" : "lines";
+  const char* shape = curve.shape == Shape::steps      ? "steps"
+                      : curve.shape == Shape::steps_to ? "fsteps"
+                                                       : "lines";
   add_plot(fmt::format("{} using 1:2 with {} linetype {} linewidth {} {}", source, shape, type,
                        is_text() ? 1 : 2, title));
 }

@@ -23,7 +23,8 @@ struct Axis {
   std::vector<std::string> rows = {};  // of a y axis: y is an index into these names, the first on top
 };
 
-// An interval [lo, hi] is of y; of x where the y axis has rows. A y that is not finite breaks the curve.
+// An interval [lo, hi] is of y; of x where the y axis has rows. An end that is NaN is none: the interval of a
+// line then reaches to the end of a logarithmic axis. A y that is not finite breaks the curve.
 struct Point {
   double x = 0;
   double y = 0;
@@ -31,7 +32,8 @@ struct Point {
   double hi = kNone;
 };
 
-enum class Shape { line, steps, points };
+// Of steps, a value holds from its point on; of steps_to, up to its point.
+enum class Shape { line, steps, steps_to, points };
 
 struct Curve {
   std::string label;

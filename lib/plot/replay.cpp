@@ -25,6 +25,8 @@ class Metric {
   // Windows of which only quantiles are known.
   void add(double t_s, const records::MetricStats& stats);
 
+  void settle() { windows_.limit(windows_for(all_.count())); }
+
   std::vector<Point> distribution() const { return ccdf(all_.count() > 0 ? all_ : measured_); }
   void add_quantiles(const std::string& prefix, Picture& into) const;
 
@@ -53,26 +55,31 @@ void Metric::add(double t_s, const records::MetricStats& stats) {
   if (stats.p99) p99_.add({t_s, static_cast<double>(*stats.p99) / 1e9});
 }
 
+// The curve breaks where nothing was measured for a twentieth of the whole.
 std::vector<Point> Metric::quantile(const Ratio& q) const {
   std::vector<Point> out;
-  std::optional<int64_t> before;
-  for (const auto& [index, cell] : windows_.cells()) {
-    const double width_s = static_cast<double>(windows_.width_ns()) / 1e9;
-    const double middle = (static_cast<double>(index) + 0.5) * width_s;
-    if (before && index > *before + 1) out.push_back({middle - width_s, kNone});
+  const auto& cells = windows_.cells();
+  const int64_t span = cells.rbegin()->first - cells.begin()->first + 1;
+  int64_t before = cells.begin()->first;
+  for (const auto& [index, cell] : cells) {
+    const double middle = (static_cast<double>(index) + 0.5) * static_cast<double>(windows_.width_ns()) / 1e9;
+    if (index - before > std::max<int64_t>(2, span / 20)) out.push_back({middle, kNone});
     if (cell.values) out.push_back({middle, static_cast<double>(*cell.values->quantile(q)) / 1e9});
     before = index;
   }
   return out;
 }
 
+// One quantile an input where there are several: more lines would hide one another.
 void Metric::add_quantiles(const std::string& prefix, Picture& into) const {
   const bool counted = !windows_.cells().empty();
+  const std::string width = counted ? " in " + format_duration(windows_.width_ns()) : "";
   const auto add = [&](std::string_view name, const Ratio& q, const Thinned& given) {
     std::vector<Point> points = counted ? quantile(q) : given.points();
-    if (!points.empty()) into.curves.push_back({prefix + std::string(name), Shape::line, std::move(points)});
+    if (!points.empty())
+      into.curves.push_back({prefix + std::string(name) + width, Shape::line, std::move(points)});
   };
-  add("p50", {1, 2}, p50_);
+  if (prefix.empty()) add("p50", {1, 2}, p50_);
   add("p99", {99, 100}, p99_);
 }
 
@@ -158,6 +165,9 @@ bool ReplayCollector::take(const records::Reader& at) {
 }
 
 void ReplayCollector::end(const records::Reader& at) {
+  for (Metric* metric : {&latency_, &ttft_, &tpot_, &lag_}) metric->settle();
+  due_.settle();
+  ok_.settle();
   for (const records::Run& run : at.runs()) {
     if (run.slo) slo_ = *run.slo;
   }
@@ -215,7 +225,7 @@ void ReplayCollector::draw(std::string_view picture, const std::string& prefix, 
     ccdf_axes(what, "share of requests at least so long", into);
     std::vector<Point> points = metric.distribution();
     if (points.empty()) return;
-    into.curves.push_back({prefix + what, Shape::steps, std::move(points)});
+    into.curves.push_back({prefix + what, Shape::steps_to, std::move(points)});
   } else {
     into.title = capital + " over time";
     into.x = {.label = "due time", .quantity = Quantity::time};

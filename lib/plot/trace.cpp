@@ -74,6 +74,7 @@ bool TraceCollector::take(const records::Reader& at) {
 }
 
 void TraceCollector::end(const records::Reader& at) {
+  arrivals_.settle();
   duration_ns_ = std::max<int64_t>(last_ns_, 0);
   rate_end_ns_ = arrivals_.end_ns();
   if (!at.end() || !at.end()->duration_ns) return;
@@ -95,7 +96,7 @@ void TraceCollector::draw_rate(const std::string& prefix, Picture& into) const {
 void TraceCollector::draw_gaps(const std::string& prefix, Picture& into) const {
   into.title = "Gaps between arrivals, CCDF";
   ccdf_axes("gap", "share of gaps at least so long", into);
-  if (gaps_.count() > 0) into.curves.push_back({prefix + "gaps", Shape::steps, ccdf(gaps_)});
+  if (gaps_.count() > 0) into.curves.push_back({prefix + "gaps", Shape::steps_to, ccdf(gaps_)});
 }
 
 void TraceCollector::draw_idc(const std::string& prefix, Picture& into) const {

@@ -18,6 +18,12 @@ inline constexpr int64_t kNarrowestWindow = 1'000;
 // The next width on the ladder; the width itself where a wider one would pass 2^62 ns.
 int64_t wider_window(int64_t width_ns);
 
+// How many windows suit that many records: a share of them in each that says more than chance, but no fewer
+// than 20.
+constexpr int64_t windows_for(uint64_t records) {
+  return records < 20 * 20 ? 20 : records / 20 < 240 ? static_cast<int64_t>(records / 20) : 240;
+}
+
 // The index of the window that holds t: floor(t / width), of negative times too.
 constexpr int64_t window_index(int64_t t_ns, int64_t width_ns) {
   return t_ns / width_ns - (t_ns % width_ns < 0 ? 1 : 0);
@@ -36,6 +42,11 @@ class Windows {
     if (span() <= most_) return cell;
     while (span() > most_ && wider_window(width_) != width_) widen();
     return cells_[window_index(t_ns, width_)];
+  }
+
+  // Once all is there: widens until there are at most `most` windows.
+  void limit(int64_t most) {
+    while (!cells_.empty() && span() > most && wider_window(width_) != width_) widen();
   }
 
   int64_t width_ns() const { return width_; }

@@ -49,8 +49,10 @@ void check_script(const std::string& script) {
     const std::string line = bare(std::string_view(script).substr(begin, end - begin));
     MLQ_FUZZ_CLAIM(line.find_first_of("`@!\"|;") == std::string::npos);
     const bool known = line.empty() || line.starts_with("set ") || line.starts_with("$curve") ||
-                       line.starts_with("plot $curve") || line.starts_with("     $curve") || line == "EOD" ||
-                       std::string_view("-0123456789N").find(line[0]) != std::string_view::npos;
+                       line.starts_with("$band") || line.starts_with("plot $curve") ||
+                       line.starts_with("     $curve") || line.starts_with("plot $band") ||
+                       line.starts_with("     $band") || line == "EOD" ||
+                       std::string_view("-0123456789").find(line[0]) != std::string_view::npos;
     MLQ_FUZZ_CLAIM(known);
   }
 }

@@ -79,6 +79,18 @@ TEST(PlotScript, HasItsDataInTheUnitsOfItsAxes) {
   EXPECT_NE(script.find("set terminal dumb nofeed size 80,24 noenhanced mono\n"), std::string::npos);
 }
 
+TEST(PlotScript, AnIntervalWithoutAnUpperEndReachesToTheEndOfTheAxis) {
+  Picture p = simple();
+  p.marks.clear();
+  p.y = {.label = "samples", .logarithmic = true};
+  p.curves = {
+      {"noise", Shape::line, {{0, 100}, {1, 100, 50, kNone}, {2, 120, 60, 200}, {3, 110, 1e-9, 1e9}}}};
+  const std::string script = gnuplot_script(p, {});
+  EXPECT_NE(script.find("set yrange [10:2000]\n"), std::string::npos) << script;
+  EXPECT_NE(script.find("$band0 << EOD\n\n1 50 2000\n2 60 200\n3 10 2000\nEOD\n"), std::string::npos)
+      << script;
+}
+
 TEST(PlotTidy, TakesBlankBordersAway) {
   EXPECT_EQ(tidy_text("\f\n   \n a  \n\n  b\n \n"), " a\n\n  b\n");
   EXPECT_EQ(tidy_text(""), "");

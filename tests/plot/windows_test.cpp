@@ -64,6 +64,21 @@ TEST(PlotWindows, AStreamThatBeginsLateIsNotMadeCoarseByThat) {
   EXPECT_EQ(windows.width_ns(), 1'000'000);
 }
 
+TEST(PlotWindows, AreLimitedToWhatTheRecordsAllow) {
+  EXPECT_EQ(windows_for(0), 20);
+  EXPECT_EQ(windows_for(1'000), 50);
+  EXPECT_EQ(windows_for(1'000'000), 240);
+  Windows<Count> windows;
+  for (int64_t i = 0; i < 100; ++i) ++windows.at(i * 1'000'000).count;
+  windows.limit(50);
+  EXPECT_EQ(windows.width_ns(), 2'000'000);
+  EXPECT_EQ(windows.cells().size(), 50u);
+  for (const auto& [index, cell] : windows.cells()) EXPECT_EQ(cell.count, 2u);
+  Windows<Count> none;
+  none.limit(1);
+  EXPECT_TRUE(none.cells().empty());
+}
+
 TEST(PlotRate, OfEvenArrivalsIsTheirRateToTheLastWindow) {
   RateCurve curve;
   for (int64_t i = 0; i < 3'000; ++i) curve.add(i * 10'000'000);  // 100/s for 30 s

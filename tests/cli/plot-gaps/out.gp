@@ -3,7 +3,7 @@ set terminal dumb nofeed size 80,24 noenhanced mono
 set colorsequence podo
 set title 'Gaps between arrivals, CCDF - poisson ...ount 30: share of gaps at least so long' noenhanced
 set xlabel 'gap' noenhanced
-set key bmargin center horizontal noenhanced
+set key bmargin center horizontal width 2 noenhanced
 set errorbars 0
 set logscale x
 set xrange [0.0005:0.05]
@@ -42,4 +42,4 @@ $curve0 << EOD
 0.04928307 0.03448276
 0.04939348 0.03448276
 EOD
-plot $curve0 using 1:2 with steps linetype 1 linewidth 1 title 'gaps'
+plot $curve0 using 1:2 with fsteps linetype 1 linewidth 1 title 'gaps'

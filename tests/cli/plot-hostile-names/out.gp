@@ -3,7 +3,7 @@ set terminal dumb nofeed size 80,24 noenhanced mono
 set colorsequence podo
 set title 'ln of the cost, by value of a knob - ’ system ’touch owned’ #' noenhanced
 set xlabel 'ln(cost), with its 95 % interval' noenhanced
-set key bmargin center horizontal noenhanced
+set key bmargin center horizontal width 2 noenhanced
 set errorbars 0
 set yrange [1.5:-0.5]
 set ytics ('"quoted" \ `touch ...(’touch owned’); ’)' 0, '%%s %%d {/Symbol a}_...( EOD !touch owned)' 1) noenhanced
