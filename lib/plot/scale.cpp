@@ -51,7 +51,7 @@ Unit unit_for(Quantity quantity, double largest) {
   if (largest >= 3 * 86'400) return {1.0 / 86'400, "d"};
   if (largest >= 3 * 3'600) return {1.0 / 3'600, "h"};
   if (largest >= 10 * 60) return {1.0 / 60, "min"};
-  const Step& step = step_of(kTimes, largest);
+  const Step& step = step_of(kTimes, largest > 0 ? largest : 1);
   return {1 / step.size, step.name};
 }
 

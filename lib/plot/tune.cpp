@@ -93,7 +93,7 @@ void TuneCollector::score(const records::Score& s) {
 void TuneCollector::suite(const records::SuiteScore& s) {
   if (s.seed) return;
   const auto seconds = [](const std::optional<double>& ns) { return ns ? *ns / 1e9 : kNone; };
-  keep(suites_, s.tuner + " @ " + s.surface + (s.objective.empty() ? "" : " " + s.objective),
+  keep(suites_, s.surface + (s.objective.empty() ? "" : " " + s.objective) + ": " + s.tuner,
        {s.latency_mean_ns / 1e9, 0, seconds(s.latency_mean_lo_ns), seconds(s.latency_mean_hi_ns)});
 }
 
@@ -159,8 +159,10 @@ void TuneCollector::draw(std::string_view picture, const std::string& prefix, Pi
     draw_rows(scores_, prefix + "recommended / best", into);
   } else if (picture == "suite") {
     into.title = "Mean latency, by tuner";
-    into.x = {.label = "latency", .quantity = Quantity::time, .from_zero = true};
-    draw_rows(suites_, prefix + "mean latency", into);
+    into.x = {.label = "latency", .quantity = Quantity::time, .logarithmic = true};
+    std::vector<Row> rows = suites_;  // those of a load together
+    std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.name < b.name; });
+    draw_rows(rows, prefix + "mean latency", into);
   }
 }
 

@@ -138,6 +138,25 @@ TEST(PlotReplay, QuantilesAreThoseOfTheSortedValues) {
   EXPECT_TRUE(drawn(text, "replay", "ccdf").marks.at(0).vertical);
 }
 
+TEST(PlotReplay, WindowsStandInForResults) {
+  const auto window = [](int i) {
+    return fmt::format(
+        "{{\"type\":\"load_window\",\"class\":\"*\",\"from_ns\":{}000000000,\"to_ns\":{}000000000,"
+        "\"planned\":1,"
+        "\"sent\":1,\"done\":1,\"ok\":1,\"good\":1,\"dropped\":0,\"censored\":0,\"input_tokens\":0,\"output_"
+        "tokens\":0,"
+        "\"up_bytes\":0,\"down_bytes\":0,\"latency_p50_ns\":{}000000,\"offered_per_s\":{}}}\n",
+        i, i + 1, i + 5, 10 * i);
+  };
+  const std::string text = window(1) + window(2);
+  const Picture picture = drawn(text, "replay", "latency");
+  ASSERT_EQ(picture.curves.size(), 1u);
+  EXPECT_EQ(picture.curves[0].label, "p50");
+  EXPECT_DOUBLE_EQ(picture.curves[0].points.at(1).x, 2.5);
+  EXPECT_DOUBLE_EQ(picture.curves[0].points[1].y, 7e-3);
+  EXPECT_DOUBLE_EQ(curve_named(drawn(text, "replay", "rate"), "offered").points.at(1).y, 20);
+}
+
 TEST(PlotReplay, HistogramsStandInForResults) {
   const std::string hist =
       "{\"type\":\"hist\",\"metric\":\"latency\",\"class\":\"*\",\"unit\":\"ns\",\"sub_bits\":7,\"count\":3,"
@@ -185,6 +204,20 @@ TEST(PlotTune, ScoresAreALineATunerAndThoseOfOneSeedAreLeftOut) {
   EXPECT_EQ(picture.curves[0].points.at(1).x, 1.1);
 }
 
+TEST(PlotTune, SuitesAreSortedByLoadOnALogScale) {
+  const auto score = [](const std::string& tuner, const std::string& surface, int ms) {
+    return "{\"type\":\"suite_score\",\"suite\":\"x\",\"tuner\":\"" + tuner + "\",\"surface\":\"" + surface +
+           "\",\"objective\":\"latency\",\"seeds\":2,\"latency_mean_ns\":" + std::to_string(ms) +
+           "000000,\"last_half_mean_ns\":1,\"over_slo_share\":0,\"cpu_ns_per_request\":1}\n";
+  };
+  const Picture picture =
+      drawn(score("a", "wiki", 3) + score("a", "day", 1) + score("b", "wiki", 2), "tune", "suite");
+  EXPECT_EQ(picture.y.rows,
+            (std::vector<std::string>{"day latency: a", "wiki latency: a", "wiki latency: b"}));
+  EXPECT_DOUBLE_EQ(picture.curves.at(0).points.at(2).x, 2e-3);
+  EXPECT_TRUE(picture.x.logarithmic);
+}
+
 TEST(PlotSimigrad, TheNoiseScaleHasItsIntervalAndTheBatch) {
   const Picture picture = drawn(
       "{\"type\":\"estimate\",\"step\":1,\"batch_samples\":64,\"groups\":2,\"status\":\"ok\",\"b_simple_"
@@ -223,6 +256,26 @@ TEST(PlotQuant, TheLayerIsTheFirstNumberOfAName) {
   EXPECT_EQ(layer_of("conv1.weight"), std::nullopt);
   EXPECT_EQ(layer_of(""), std::nullopt);
   EXPECT_EQ(layer_of("a.99999999999999999999.b"), std::nullopt);
+}
+
+TEST(PlotServe, WindowsAreDrawnAsTheyStand) {
+  const std::string text =
+      "{\"type\":\"serve_window\",\"t_ns\":2000000000,\"model\":\"m\",\"gen\":1,\"window_ns\":500000000,"
+      "\"requests\":10,\"ok\":7,\"good\":6,\"shed\":2,\"failed\":1,\"defaulted\":0,\"rate_per_s\":20,\"good_"
+      "per_s\":12,"
+      "\"latency_p99_ns\":5000000,\"queue_p99_ns\":3000000,\"batches\":4,\"batch_rows_mean\":2.5,\"target_"
+      "rows\":8,"
+      "\"inflight\":0}\n";
+  const auto y = [&](const std::string& picture, const std::string& curve) {
+    return curve_named(drawn(text, "serve", picture), curve).points.at(0).y;
+  };
+  EXPECT_DOUBLE_EQ(y("batch", "mean"), 2.5);
+  EXPECT_DOUBLE_EQ(y("batch", "target"), 8);
+  EXPECT_DOUBLE_EQ(y("shed", "shed"), 4);
+  EXPECT_DOUBLE_EQ(y("shed", "failed"), 2);
+  EXPECT_DOUBLE_EQ(y("queue", "p99"), 3e-3);
+  EXPECT_DOUBLE_EQ(y("latency", "p99"), 5e-3);
+  EXPECT_DOUBLE_EQ(y("rate", "good"), 12);
 }
 
 TEST(PlotServe, BatchesAreAveragedInWindowsAndModelsToldApart) {

@@ -31,6 +31,7 @@ TEST(PlotScale, UnitsAreThoseThatPeopleRead) {
   EXPECT_EQ(unit_for(Quantity::time, 5e-9).unit, "ns");
   EXPECT_EQ(unit_for(Quantity::time, 0.0005).unit, "us");
   EXPECT_EQ(unit_for(Quantity::time, 0.25).unit, "ms");
+  EXPECT_EQ(unit_for(Quantity::time, 0).unit, "s");
   EXPECT_EQ(unit_for(Quantity::time, 90).unit, "s");
   EXPECT_EQ(unit_for(Quantity::time, 1'200).unit, "min");
   EXPECT_EQ(unit_for(Quantity::time, 86'400).unit, "h");
