@@ -13,10 +13,15 @@
 namespace mlq::cli {
 namespace {
 
-int terminal_columns(int fd) {
+struct Size {
+  int columns = 80;
+  int lines = 24;
+};
+
+Size terminal_size(int fd) {
   winsize size{};
-  if (ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
-  return size.ws_col;
+  if (ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return {};
+  return {size.ws_col, size.ws_row == 0 ? 24 : size.ws_row};
 }
 
 // "" for a variable that is not set.
@@ -45,11 +50,19 @@ Terminal Terminal::look(int in, int out, int err) {
   terminal.out = out;
   terminal.err = err;
   terminal.in_is_terminal = isatty(in) != 0;
+  terminal.out_is_terminal = isatty(out) != 0;
   terminal.err_is_terminal = isatty(err) != 0;
-  terminal.colour = terminal.err_is_terminal && variable("TERM") != "dumb" && variable("NO_COLOR").empty();
+  const bool may_colour = variable("TERM") != "dumb" && variable("NO_COLOR").empty();
+  terminal.colour = terminal.err_is_terminal && may_colour;
+  terminal.out_colour = terminal.out_is_terminal && may_colour;
   terminal.utf8 = locale_is_utf8();
-  if (isatty(out) != 0) terminal.out_width = std::clamp(terminal_columns(out), 80, 100);
-  if (terminal.err_is_terminal) terminal.err_width = terminal_columns(err);
+  if (terminal.out_is_terminal) {
+    const Size size = terminal_size(out);
+    terminal.out_columns = size.columns;
+    terminal.out_lines = size.lines;
+    terminal.out_width = std::clamp(size.columns, 80, 100);
+  }
+  if (terminal.err_is_terminal) terminal.err_width = terminal_size(err).columns;
   return terminal;
 }
 

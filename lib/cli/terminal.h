@@ -12,11 +12,15 @@ struct Terminal {
   int out = 1;
   int err = 2;
   bool in_is_terminal = false;
+  bool out_is_terminal = false;
   bool err_is_terminal = false;
-  bool colour = false;  // standard error may be coloured: a terminal, and no NO_COLOR
-  bool utf8 = false;    // the locale's text is UTF-8
-  int out_width = 80;   // columns for help on `out`: the terminal's, within 80 and 100; 80 if it is none
-  int err_width = 80;   // columns of `err`: the terminal's, or 80
+  bool colour = false;      // standard error may be coloured: a terminal, and no NO_COLOR
+  bool out_colour = false;  // the same of standard output
+  bool utf8 = false;        // the locale's text is UTF-8
+  int out_width = 80;       // columns for help on `out`: the terminal's, within 80 and 100; 80 if it is none
+  int err_width = 80;       // columns of `err`: the terminal's, or 80
+  int out_columns = 80;     // of `out`: the terminal's, or 80 x 24
+  int out_lines = 24;
 
   // Looks at the descriptors and the environment.
   static Terminal look(int in = 0, int out = 1, int err = 2);

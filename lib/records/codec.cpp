@@ -99,8 +99,32 @@ bool assign(const jsonl::Value& value, std::vector<std::string>& out) {
 }
 
 bool assign(const jsonl::Value& value, RawJson& out) {
-  if (value.kind != jsonl::Kind::array && value.kind != jsonl::Kind::object) return false;
-  out.text = jsonl::json_text(value);
+  jsonl::Buffer text;
+  switch (value.kind) {
+    case jsonl::Kind::null:
+      text.raw("null");
+      break;
+    case jsonl::Kind::boolean:
+      text.boolean(value.boolean);
+      break;
+    case jsonl::Kind::signed_integer:
+      text.integer(value.signed_integer);
+      break;
+    case jsonl::Kind::unsigned_integer:
+      text.integer(value.unsigned_integer);
+      break;
+    case jsonl::Kind::real:
+      text.number(value.real);
+      break;
+    case jsonl::Kind::string:
+      text.string(value.text);
+      break;
+    case jsonl::Kind::array:
+    case jsonl::Kind::object:
+      text.raw(jsonl::json_text(value));
+      break;
+  }
+  out.text = text.view();
   return true;
 }
 

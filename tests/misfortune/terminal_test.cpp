@@ -136,5 +136,26 @@ TEST(Colour, IsForTerminalsAndHonoursNoColor) {
   EXPECT_EQ(run(c).err.find("\033["), std::string::npos);
 }
 
+// script(1) is the terminal.
+TEST(Colour, OfAPictureToo) {
+  if (run({"sh", "-c", "gnuplot --version && script --version"}).status != 0)
+    GTEST_SKIP() << "no gnuplot or no script";
+  TempDir dir;
+  const std::string trace = dir.file("t.jsonl", arrivals(50));
+  const auto drawn = [&](const std::string& how) {
+    Command c;
+    c.argv = {"sh", "-c", "PATH=" MLQ_BIN_DIR ":$PATH; " + how};
+    c.environment = {"NO_COLOR=", "TERM=xterm"};
+    return run(c).out;
+  };
+  const std::string plot = "mlq-plot -q " + trace;
+  EXPECT_NE(drawn("script -qec '" + plot + "' /dev/null </dev/null").find("\033["), std::string::npos);
+  EXPECT_EQ(drawn("NO_COLOR=1 script -qec '" + plot + "' /dev/null </dev/null").find("\033["),
+            std::string::npos);
+  const std::string piped = drawn(plot);
+  EXPECT_EQ(piped.find("\033["), std::string::npos);
+  EXPECT_NE(piped.find("Arrival rate"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace mlq::test

@@ -1,0 +1,316 @@
+#include "lib/plot/gnuplot_script.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "lib/plot/gnuplot_text.h"
+#include "lib/plot/scale.h"
+
+namespace mlq::plot {
+namespace {
+
+constexpr double kHeadroom = 1.1;
+constexpr int kLinesAround = 7;  // of text: title, frame, marks, label, key
+
+struct Range {
+  double low = std::numeric_limits<double>::infinity();
+  double high = -low;
+  void add(double value, bool logarithmic) {
+    if (!std::isfinite(value) || (logarithmic && value <= 0)) return;
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+};
+
+// An axis as it is drawn: `factor` for its values, and the commands that set it up.
+struct DrawnAxis {
+  double factor = 1;
+  std::string label;
+  std::string commands;
+};
+
+// The interval of a logarithmic axis may reach over many decades while there is little data; it then does not
+// make the curve a flat line: a decade beyond the curves is enough.
+Range with_intervals(Range range, Range intervals) {
+  constexpr double kBeyond = 10;
+  range.low = std::min(range.low, std::max(intervals.low, range.low / kBeyond));
+  range.high = std::max(range.high, std::min(intervals.high, range.high * kBeyond));
+  return range;
+}
+
+Range range_of(const Picture& picture, bool vertical) {
+  const Axis& axis = vertical ? picture.y : picture.x;
+  const bool has_intervals = picture.y.rows.empty() == vertical;
+  Range range, intervals;
+  for (const Curve& curve : picture.curves) {
+    for (const Point& p : curve.points) {
+      range.add(vertical ? p.y : p.x, axis.logarithmic);
+      if (!has_intervals) continue;
+      intervals.add(p.lo, axis.logarithmic);
+      intervals.add(p.hi, axis.logarithmic);
+    }
+  }
+  for (const Mark& mark : picture.marks) {
+    // Not on the frame.
+    if (mark.vertical != vertical) range.add(kHeadroom * mark.at, axis.logarithmic);
+  }
+  if (!axis.logarithmic) {
+    range.add(intervals.low, false);
+    range.add(intervals.high, false);
+    return range;
+  }
+  return intervals.low <= intervals.high ? with_intervals(range, intervals) : range;
+}
+
+// gnuplot takes the name of a tick for a format.
+std::string tick_name(std::string_view text, size_t longest) {
+  std::string out;
+  for (const char c : quoted(text, longest)) out += c == '%' ? std::string("%%") : std::string(1, c);
+  return out;
+}
+
+std::string tick_list(const std::vector<std::pair<std::string, double>>& ticks) {
+  std::string out;
+  for (const auto& [text, at] : ticks) out += fmt::format("{}{} {:.7g}", out.empty() ? "" : ", ", text, at);
+  return "(" + out + ")";
+}
+
+DrawnAxis rows_axis(const Axis& axis, size_t widest) {
+  DrawnAxis drawn;
+  std::vector<std::pair<std::string, double>> ticks;
+  for (size_t i = 0; i < axis.rows.size(); ++i)
+    ticks.emplace_back(tick_name(axis.rows[i], widest), static_cast<double>(i));
+  drawn.commands = fmt::format("set yrange [{}:-0.5]\nset ytics {} noenhanced\n",
+                               static_cast<double>(axis.rows.size()) - 0.5, tick_list(ticks));
+  return drawn;
+}
+
+// `ends_here`: the range was given room for a mark.
+DrawnAxis drawn_axis(const Axis& axis, char name, const Range& range, bool ends_here) {
+  DrawnAxis drawn;
+  drawn.label = axis.label;
+  if (axis.logarithmic) {
+    const LogTicks log = log_ticks(range.low, range.high);
+    std::vector<std::pair<std::string, double>> ticks;
+    for (const double at : log.at) ticks.emplace_back(tick_name(tick_text(axis.quantity, at), 20), at);
+    drawn.commands =
+        fmt::format("set logscale {0}\nset {0}range [{1:.7g}:{2:.7g}]\nset {0}tics {3} noenhanced\n", name,
+                    log.from, log.to, tick_list(ticks));
+    return drawn;
+  }
+  const Unit unit = unit_for(axis.quantity, std::max(std::abs(range.low), std::abs(range.high)));
+  drawn.factor = unit.factor;
+  if (!unit.unit.empty()) drawn.label += " (" + unit.unit + ")";
+  if (axis.from_zero)
+    drawn.commands = fmt::format("set {}range [0:{}]\n", name,
+                                 ends_here ? fmt::format("{:.7g}", range.high * unit.factor) : "*");
+  return drawn;
+}
+
+std::string terminal(const Canvas& canvas, int height) {
+  const double inches_wide = canvas.width / 100.0, inches_high = height / 100.0;
+  switch (canvas.device) {
+    case Device::svg:
+      return fmt::format("svg size {},{} dynamic background rgb 'white' noenhanced", canvas.width, height);
+    case Device::png:
+      return fmt::format("pngcairo size {},{} noenhanced", canvas.width, height);
+    case Device::pdf:
+      return fmt::format("pdfcairo size {:g}in,{:g}in noenhanced", inches_wide, inches_high);
+    case Device::text:
+      break;
+  }
+  return fmt::format("dumb nofeed size {},{} noenhanced {}", canvas.width, height,
+                     canvas.colour ? "ansi" : "mono");
+}
+
+bool has_intervals(const Curve& curve) {
+  return std::any_of(curve.points.begin(), curve.points.end(),
+                     [](const Point& p) { return !std::isnan(p.lo) || !std::isnan(p.hi); });
+}
+
+class Script {
+ public:
+  Script(const Picture& picture, const Canvas& canvas) : picture_(picture), canvas_(canvas) {}
+  std::string text();
+
+ private:
+  bool is_text() const { return canvas_.device == Device::text; }
+  bool in_rows() const { return !picture_.y.rows.empty(); }
+  int height() const;
+  bool highest_is_mark(bool vertical) const;
+  void frame();
+  void data(const Curve& curve, size_t index);
+  void band(const Curve& curve, size_t index);
+  void plot(const Curve& curve, size_t index);
+  void plot(const Mark& mark, size_t index);
+  void add_plot(const std::string& what);
+
+  const Picture& picture_;
+  const Canvas& canvas_;
+  DrawnAxis x_, y_;
+  Range x_range_, y_range_;
+  std::string out_, plots_;
+};
+
+int Script::height() const {
+  const int rows = static_cast<int>(picture_.y.rows.size());
+  return std::max(canvas_.height, is_text() ? rows + kLinesAround : 20 * rows + 120);
+}
+
+bool Script::highest_is_mark(bool vertical) const {
+  const double high = (vertical ? y_range_ : x_range_).high;
+  return std::any_of(picture_.marks.begin(), picture_.marks.end(), [&](const Mark& mark) {
+    return mark.vertical != vertical && kHeadroom * mark.at >= high;
+  });
+}
+
+void Script::frame() {
+  x_range_ = range_of(picture_, false);
+  y_range_ = range_of(picture_, true);
+  x_ = drawn_axis(picture_.x, 'x', x_range_, highest_is_mark(false));
+  y_ = in_rows() ? rows_axis(picture_.y, static_cast<size_t>(is_text() ? canvas_.width / 2 : 60))
+                 : drawn_axis(picture_.y, 'y', y_range_, highest_is_mark(true));
+  const size_t widest = static_cast<size_t>(is_text() ? canvas_.width : 100);
+  // Text has no room for a label that stands upright.
+  const std::string title =
+      is_text() && !y_.label.empty() ? picture_.title + ": " + y_.label : picture_.title;
+  out_ += "set encoding utf8\nset terminal " + terminal(canvas_, height()) + "\n";
+  out_ += "set colorsequence podo\n";
+  out_ += "set title " + quoted(title, widest) + " noenhanced\n";
+  out_ += "set xlabel " + quoted(x_.label, widest) + " noenhanced\n";
+  if (!is_text() && !y_.label.empty()) out_ += "set ylabel " + quoted(y_.label, widest) + " noenhanced\n";
+  out_ += fmt::format("set key {} center horizontal width 2 noenhanced\n", is_text() ? "bmargin" : "tmargin");
+  if (is_text()) out_ += "set errorbars 0\n";
+  if (!is_text()) out_ += "set grid xtics ytics linetype 1 linewidth 0.5 linecolor rgb '#dddddd'\n";
+  out_ += x_.commands + y_.commands;
+}
+
+// x y a line, of points with intervals also lo hi; an empty line where the curve breaks.
+void Script::data(const Curve& curve, size_t index) {
+  out_ += fmt::format("$curve{} << EOD\n", index);
+  const double along = in_rows() ? x_.factor : y_.factor;
+  const bool intervals = curve.shape == Shape::points && has_intervals(curve);
+  for (const Point& p : curve.points) {
+    if (!std::isfinite(p.x) || !std::isfinite(p.y)) {
+      out_ += '\n';
+      continue;
+    }
+    out_ += fmt::format("{:.7g} {:.7g}", p.x * x_.factor, p.y * y_.factor);
+    const double centre = in_rows() ? p.x : p.y;
+    for (const double end : {p.lo, p.hi}) {
+      if (intervals) out_ += fmt::format(" {:.7g}", (std::isfinite(end) ? end : centre) * along);
+    }
+    out_ += '\n';
+  }
+  out_ += "EOD\n";
+}
+
+// The intervals of a line: x lo hi a line, within the axis; an empty line where there is none.
+void Script::band(const Curve& curve, size_t index) {
+  out_ += fmt::format("$band{} << EOD\n", index);
+  LogTicks ends{kNone, kNone, {}};
+  if (picture_.y.logarithmic) ends = log_ticks(y_range_.low, y_range_.high);
+  for (const Point& p : curve.points) {
+    const double lo = std::isnan(p.lo) ? ends.from : std::fmax(p.lo, ends.from);
+    const double hi = std::isnan(p.hi) ? ends.to : std::fmin(p.hi, ends.to);
+    const bool none = std::isnan(p.lo) && std::isnan(p.hi);
+    if (none || !std::isfinite(p.x) || !std::isfinite(lo) || !std::isfinite(hi)) {
+      out_ += '\n';
+    } else {
+      out_ += fmt::format("{:.7g} {:.7g} {:.7g}\n", p.x * x_.factor, lo * y_.factor, hi * y_.factor);
+    }
+  }
+  out_ += "EOD\n";
+}
+
+void Script::add_plot(const std::string& what) {
+  plots_ += (plots_.empty() ? "plot " : ", \\\n     ") + what;
+}
+
+void Script::plot(const Curve& curve, size_t index) {
+  const bool intervals = has_intervals(curve);
+  const std::string source = fmt::format("$curve{}", index);
+  const size_t type = index + 1;
+  const size_t widest = static_cast<size_t>(is_text() ? canvas_.width / 2 : 60);
+  const std::string title = "title " + quoted(curve.label, widest);
+  if (curve.shape == Shape::points && intervals) {
+    const char* bars = in_rows() ? "xerrorbars" : "yerrorbars";
+    return add_plot(
+        fmt::format("{} using 1:2:3:4 with {} linetype {} pointtype {} {}", source, bars, type, type, title));
+  }
+  if (curve.shape == Shape::points)
+    return add_plot(
+        fmt::format("{} using 1:2 with points linetype {} pointtype {} {}", source, type, type, title));
+  if (intervals) band(curve, index);
+  if (intervals && is_text()) {
+    for (const int column : {2, 3})
+      add_plot(fmt::format("$band{} using 1:{} with dots linetype {} notitle", index, column, type));
+  } else if (intervals) {
+    add_plot(fmt::format(
+        "$band{} using 1:2:3 with filledcurves linetype {} fillstyle transparent solid 0.2 noborder notitle",
+        index, type));
+  }
+  const char* shape = curve.shape == Shape::steps      ? "steps"
+                      : curve.shape == Shape::steps_to ? "fsteps"
+                                                       : "lines";
+  add_plot(fmt::format("{} using 1:2 with {} linetype {} linewidth {} {}", source, shape, type,
+                       is_text() ? 1 : 2, title));
+}
+
+// A mark is a curve of two points, so that the key names it.
+void Script::plot(const Mark& mark, size_t index) {
+  const Axis& other = mark.vertical ? picture_.y : picture_.x;
+  Range across = mark.vertical ? y_range_ : x_range_;
+  if (other.logarithmic) {
+    const LogTicks log = log_ticks(across.low, across.high);
+    across = {log.from, log.to};
+  } else if (other.from_zero) {
+    across.low = std::min(across.low, 0.0);
+  }
+  Curve line{mark.label, Shape::line, {}};
+  for (const double at : {across.low, across.high})
+    line.points.push_back(mark.vertical ? Point{mark.at, at} : Point{at, mark.at});
+  data(line, index);
+  plot(line, index);
+}
+
+std::string Script::text() {
+  frame();
+  size_t index = 0;
+  for (const Curve& curve : picture_.curves) {
+    data(curve, index);
+    plot(curve, index++);
+  }
+  for (const Mark& mark : picture_.marks) plot(mark, index++);
+  return out_ + plots_ + "\n";
+}
+
+}  // namespace
+
+std::string gnuplot_script(const Picture& picture, const Canvas& canvas) {
+  return Script(picture, canvas).text();
+}
+
+std::string tidy_text(std::string_view drawn) {
+  std::string out;
+  size_t blank = 0;
+  while (!drawn.empty()) {
+    const size_t end = std::min(drawn.find('\n'), drawn.size());
+    std::string_view line = drawn.substr(0, end);
+    drawn.remove_prefix(std::min(end + 1, drawn.size()));
+    while (!line.empty() && (line.back() == ' ' || line.back() == '\f' || line.back() == '\r'))
+      line.remove_suffix(1);
+    if (line.empty()) {
+      ++blank;
+      continue;
+    }
+    if (!out.empty()) out.append(blank, '\n');
+    blank = 0;
+    out.append(line).append("\n");
+  }
+  return out;
+}
+
+}  // namespace mlq::plot

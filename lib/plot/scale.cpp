@@ -1,0 +1,97 @@
+#include "lib/plot/scale.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <iterator>
+
+namespace mlq::plot {
+namespace {
+
+// mantissa * 10^exponent, correctly rounded, which a product of doubles is not.
+double decimal(int mantissa, int exponent) {
+  const std::string text = fmt::format("{}e{}", mantissa, exponent);
+  double value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+constexpr int kLowest = -300, kHighest = 300;
+
+// The exponent of the largest power of ten that is not above the value.
+int decade_of(double value) {
+  int exponent = 0;
+  while (exponent > kLowest && decimal(1, exponent) > value) --exponent;
+  while (exponent < kHighest && decimal(1, exponent + 1) <= value) ++exponent;
+  return exponent;
+}
+
+struct Step {
+  double size;
+  const char* name;
+};
+
+constexpr Step kTimes[] = {{1e-9, "ns"}, {1e-6, "us"}, {1e-3, "ms"}, {1, "s"}};
+constexpr Step kNumbers[] = {{1, ""}, {1e3, "k"}, {1e6, "M"}, {1e9, "G"}, {1e12, "T"}};
+
+// The largest step that is not above the value; the first for less.
+template <size_t N>
+const Step& step_of(const Step (&steps)[N], double value) {
+  const auto above =
+      std::find_if(std::begin(steps), std::end(steps), [&](const Step& s) { return s.size > value; });
+  return above == std::begin(steps) ? *above : *std::prev(above);
+}
+
+}  // namespace
+
+Unit unit_for(Quantity quantity, double largest) {
+  if (quantity == Quantity::share) return {100, "%"};
+  if (quantity != Quantity::time) return {};
+  if (largest >= 3 * 86'400) return {1.0 / 86'400, "d"};
+  if (largest >= 3 * 3'600) return {1.0 / 3'600, "h"};
+  if (largest >= 10 * 60) return {1.0 / 60, "min"};
+  const Step& step = step_of(kTimes, largest > 0 ? largest : 1);
+  return {1 / step.size, step.name};
+}
+
+LogTicks log_ticks(double from, double to) {
+  constexpr int kParts[] = {1, 2, 5};
+  LogTicks ticks;
+  const int first = decade_of(from), last = decade_of(to);
+  ticks.from = decimal(1, first);
+  ticks.to = decimal(1, last + 1);
+  for (int exponent = first; exponent <= last; ++exponent) {
+    for (const int part : kParts) {
+      const double value = decimal(part, exponent);
+      if (value <= from) ticks.from = value;
+    }
+  }
+  for (int exponent = last; exponent >= first; --exponent) {
+    for (const int part : {5, 2, 1}) {
+      const double value = decimal(part, exponent);
+      if (value >= to) ticks.to = value;
+    }
+  }
+  if (ticks.to <= ticks.from) ticks.to = decimal(1, last + 1);
+  const bool wide = ticks.to / ticks.from > 150;
+  for (int exponent = first; exponent <= last + 1; ++exponent) {
+    for (const int part : kParts) {
+      const double value = decimal(part, exponent);
+      if ((part == 1 || !wide) && value >= ticks.from && value <= ticks.to) ticks.at.push_back(value);
+    }
+  }
+  return ticks;
+}
+
+std::string tick_text(Quantity quantity, double value) {
+  if (quantity == Quantity::share) return fmt::format("{:g}%", 100 * value);
+  if (quantity == Quantity::time) {
+    const Step& step = step_of(kTimes, value);
+    return fmt::format("{:g}{}", value / step.size, step.name);
+  }
+  const Step& step = step_of(kNumbers, value);
+  return fmt::format("{:g}{}", value / step.size, step.name);
+}
+
+}  // namespace mlq::plot

@@ -1,0 +1,45 @@
+set encoding utf8
+set terminal dumb nofeed size 80,24 noenhanced mono
+set colorsequence podo
+set title 'Gaps between arrivals, CCDF - poisson ...ount 30: share of gaps at least so long' noenhanced
+set xlabel 'gap' noenhanced
+set key bmargin center horizontal width 2 noenhanced
+set errorbars 0
+set logscale x
+set xrange [0.0005:0.05]
+set xtics ('500us' 0.0005, '1ms' 0.001, '2ms' 0.002, '5ms' 0.005, '10ms' 0.01, '20ms' 0.02, '50ms' 0.05) noenhanced
+set logscale y
+set yrange [0.02:1]
+set ytics ('2%%' 0.02, '5%%' 0.05, '10%%' 0.1, '20%%' 0.2, '50%%' 0.5, '100%%' 1) noenhanced
+$curve0 << EOD
+0.000725706 1
+0.001318912 0.9655172
+0.00139264 0.9310345
+0.00155648 0.8965517
+0.002260992 0.862069
+0.002277376 0.8275862
+0.002932736 0.7931034
+0.003047424 0.7586207
+0.003080192 0.7241379
+0.003227648 0.6896552
+0.003407872 0.6551724
+0.003948544 0.6206897
+0.00401408 0.5862069
+0.004227072 0.5517241
+0.005308416 0.5172414
+0.006193152 0.4827586
+0.007340032 0.4482759
+0.007405568 0.3793103
+0.008650752 0.3448276
+0.00884736 0.3103448
+0.01002701 0.2758621
+0.01022362 0.2413793
+0.01107558 0.2068966
+0.01487667 0.1724138
+0.01540096 0.137931
+0.01612186 0.1034483
+0.02123366 0.06896552
+0.04928307 0.03448276
+0.04939348 0.03448276
+EOD
+plot $curve0 using 1:2 with fsteps linetype 1 linewidth 1 title 'gaps'

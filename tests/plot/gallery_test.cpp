@@ -1,0 +1,298 @@
+// From records to curves.
+#include "lib/plot/gallery.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "lib/plot/quant_layer.h"
+
+namespace mlq::plot {
+namespace {
+
+Stream stream_of(const std::string& text, const std::string& name = "a.jsonl") {
+  records::Reader reader(Input::from_bytes(name, text), {});
+  return read_stream(reader, name);
+}
+
+std::vector<Stream> one(const std::string& text) {
+  std::vector<Stream> streams;
+  streams.push_back(stream_of(text));
+  return streams;
+}
+
+Picture drawn(const std::string& text, const std::string& kind, const std::string& picture) {
+  const std::vector<Stream> streams = one(text);
+  return draw(streams, choose(streams, kind, picture));
+}
+
+const Curve& curve_named(const Picture& picture, const std::string& label) {
+  static const Curve none{"", Shape::line, {}};
+  for (const Curve& curve : picture.curves) {
+    if (curve.label.starts_with(label)) return curve;
+  }
+  ADD_FAILURE() << "no curve " << label;
+  return none;
+}
+
+std::string arrivals(int n, int64_t gap_ns) {
+  std::string out;
+  for (int i = 0; i < n; ++i) out += fmt::format("{{\"type\":\"arrival\",\"t_ns\":{}}}\n", i * gap_ns);
+  return out;
+}
+
+TEST(PlotGallery, TheFirstRecordDecidesAndOthersAreOffered) {
+  const std::vector<Stream> streams = one(
+      "{\"type\":\"unheard_of\",\"x\":1}\n"
+      "{\"type\":\"tensor\",\"name\":\"h.3.w\",\"file\":\"f\",\"shape\":[2],\"dtype\":\"F32\",\"elems\":2,"
+      "\"size_bytes\":8,\"format\":\"int8\",\"bits_per_weight\":8.5,\"snr_db\":40}\n" +
+      arrivals(3, 1'000'000));
+  EXPECT_EQ(choose(streams, "", "").kind->name, "quant");
+  EXPECT_EQ(choose(streams, "", "").picture->name, "error");
+  EXPECT_EQ(choose(streams, "trace", "").picture->name, "rate");
+  EXPECT_EQ(choose(streams, "", "gaps").kind->name, "trace");
+  const std::vector<Choice> all = choices(streams);
+  EXPECT_EQ(all.size(), 4u);  // error, layers; rate, gaps; no idc without two complete windows
+}
+
+void expect_error(const std::vector<Stream>& streams, const std::string& kind, const std::string& picture,
+                  ExitKind exit, const std::string& says) {
+  try {
+    choose(streams, kind, picture);
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), exit);
+    EXPECT_NE(std::string(error.what()).find(says), std::string::npos) << error.what();
+  }
+}
+
+TEST(PlotGallery, WhatCannotBeDrawnIsToldWithWhatCan) {
+  expect_error(one(""), "", "", ExitKind::input, "trace, replay, tune, simigrad, quant, serve");
+  expect_error(one(arrivals(3, 1'000)), "tune", "", ExitKind::input, "what can be drawn: trace: rate, gaps");
+  expect_error(one(arrivals(3, 1'000)), "", "ccdf", ExitKind::input, "nothing to draw for --picture ccdf");
+  expect_error(one(arrivals(3, 1'000)), "trace", "ccdf", ExitKind::usage, "it has rate, gaps, idc, acf");
+}
+
+TEST(PlotGallery, SeveralInputsAreNamedInTheKey) {
+  std::vector<Stream> streams;
+  streams.push_back(stream_of(arrivals(100, 1'000'000), "before.jsonl"));
+  streams.push_back(stream_of(arrivals(200, 500'000), "after.jsonl"));
+  const Picture picture = draw(streams, choose(streams, "", "rate"));
+  ASSERT_EQ(picture.curves.size(), 2u);
+  EXPECT_EQ(picture.curves[0].label.substr(0, 22), "before.jsonl arrivals ");
+  EXPECT_EQ(picture.curves[1].label.substr(0, 21), "after.jsonl arrivals ");
+}
+
+TEST(PlotTrace, GapsAndRateOfEvenArrivals) {
+  const Picture gaps = drawn(arrivals(1'000, 1'000'000), "trace", "gaps");
+  for (const Point& p : gaps.curves.at(0).points) EXPECT_NEAR(p.x, 1e-3, 4e-6);
+  const Picture rate = drawn(arrivals(1'000, 1'000'000), "trace", "rate");
+  for (const Point& p : rate.curves.at(0).points) EXPECT_DOUBLE_EQ(p.y, 1'000);
+}
+
+TEST(PlotTrace, TimesThatGoBackAreRefusedWithTheirPlace) {
+  try {
+    stream_of("{\"type\":\"arrival\",\"t_ns\":5}\n{\"type\":\"arrival\",\"t_ns\":4}\n");
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ExitKind::input);
+    EXPECT_EQ(std::string(error.what()).substr(0, 10), "a.jsonl:2:");
+  }
+}
+
+// Quantiles by window and over all against sorting.
+TEST(PlotReplay, QuantilesAreThoseOfTheSortedValues) {
+  std::string text =
+      "{\"type\":\"run\",\"tool\":\"t\",\"version\":\"1\",\"schema\":1,\"argv\":[],\"slo\":\"p99<=50ms && "
+      "p95(ttft)<=1s\"}\n";
+  std::map<int64_t, std::vector<int64_t>> by_window;
+  constexpr int64_t kWindow = 1'000'000'000;
+  for (int64_t i = 0; i < 6'000; ++i) {
+    const int64_t due = i * 10'000'000, latency = 1'000'000 + (i * 7'919 % 1'009) * 100'000;
+    const bool ok = i % 10 != 3;
+    text +=
+        fmt::format("{{\"type\":\"result\",\"i\":{},\"outcome\":\"{}\",\"due_ns\":{},\"latency_ns\":{}}}\n",
+                    i, ok ? "ok" : "timeout", due, latency);
+    if (ok) by_window[due / kWindow].push_back(latency);
+  }
+  text += "{\"type\":\"end\",\"count\":6000}\n";
+  const Picture picture = drawn(text, "replay", "latency");
+  const Curve &p50 = curve_named(picture, "p50"), &p99 = curve_named(picture, "p99");
+  ASSERT_EQ(p50.points.size(), by_window.size());
+  size_t k = 0;
+  for (auto& [window, values] : by_window) {
+    std::sort(values.begin(), values.end());
+    const auto rank = [&](double q) {
+      return static_cast<double>(values[static_cast<size_t>(std::ceil(q * double(values.size()))) - 1]) / 1e9;
+    };
+    EXPECT_NEAR(p50.points[k].y, rank(0.5), 0.004 * rank(0.5));
+    EXPECT_NEAR(p99.points[k].y, rank(0.99), 0.004 * rank(0.99));
+    EXPECT_DOUBLE_EQ(p99.points[k].x, double(window) + 0.5);
+    ++k;
+  }
+  ASSERT_EQ(picture.marks.size(), 1u);
+  EXPECT_DOUBLE_EQ(picture.marks[0].at, 0.05);
+  EXPECT_FALSE(picture.marks[0].vertical);
+  EXPECT_TRUE(drawn(text, "replay", "ccdf").marks.at(0).vertical);
+}
+
+TEST(PlotReplay, WindowsStandInForResults) {
+  const auto window = [](int i) {
+    return fmt::format(
+        "{{\"type\":\"load_window\",\"class\":\"*\",\"from_ns\":{}000000000,\"to_ns\":{}000000000,"
+        "\"planned\":1,"
+        "\"sent\":1,\"done\":1,\"ok\":1,\"good\":1,\"dropped\":0,\"censored\":0,\"input_tokens\":0,\"output_"
+        "tokens\":0,"
+        "\"up_bytes\":0,\"down_bytes\":0,\"latency_p50_ns\":{}000000,\"offered_per_s\":{}}}\n",
+        i, i + 1, i + 5, 10 * i);
+  };
+  const std::string text = window(1) + window(2);
+  const Picture picture = drawn(text, "replay", "latency");
+  ASSERT_EQ(picture.curves.size(), 1u);
+  EXPECT_EQ(picture.curves[0].label, "p50");
+  EXPECT_DOUBLE_EQ(picture.curves[0].points.at(1).x, 2.5);
+  EXPECT_DOUBLE_EQ(picture.curves[0].points[1].y, 7e-3);
+  EXPECT_DOUBLE_EQ(curve_named(drawn(text, "replay", "rate"), "offered").points.at(1).y, 20);
+}
+
+TEST(PlotReplay, HistogramsStandInForResults) {
+  const std::string hist =
+      "{\"type\":\"hist\",\"metric\":\"latency\",\"class\":\"*\",\"unit\":\"ns\",\"sub_bits\":7,\"count\":3,"
+      "\"sum\":\"450\",\"min\":100,\"max\":200,\"bins\":\"100:1 150:1 200:1\"}\n";
+  const Picture picture = drawn(hist, "replay", "");
+  EXPECT_EQ(picture.title, "Latency, CCDF");
+  ASSERT_EQ(picture.curves.at(0).points.size(), 3u);
+  EXPECT_DOUBLE_EQ(picture.curves[0].points[1].y, 2.0 / 3);
+}
+
+std::string trial(int i, double cost, bool feasible) {
+  return fmt::format(
+      "{{\"type\":\"trial\",\"t_ns\":0,\"i\":{},\"level\":\"l\",\"config\":{{}},\"config_id\":\"c\","
+      "\"outcome\":\"ok\","
+      "\"window_ns\":1,\"requests\":1,\"ok\":1,\"errors\":0,\"censored\":0,\"dropped\":0,\"cost\":{},"
+      "\"feasible\":{},"
+      "\"phase\":\"search\",\"tuner\":\"rrl-a\"}}\n",
+      i, cost, feasible);
+}
+
+TEST(PlotTune, TheLowestSoFarIsOfFeasibleTrials) {
+  const Picture picture =
+      drawn(trial(0, 5, true) + trial(1, 2, false) + trial(2, 4, true) + trial(3, 6, true), "tune", "cost");
+  const Curve& best = curve_named(picture, "rrl-a best");
+  ASSERT_EQ(best.points.size(), 4u);
+  for (const auto& [i, expected] : {std::pair{0, 5.0}, {1, 5.0}, {2, 4.0}, {3, 4.0}})
+    EXPECT_EQ(best.points[i].y, expected);
+  EXPECT_EQ(curve_named(picture, "rrl-a").points.size(), 4u);
+}
+
+TEST(PlotTune, ScoresAreALineATunerAndThoseOfOneSeedAreLeftOut) {
+  const auto score = [](const std::string& tuner, const std::string& more) {
+    return "{\"type\":\"score\",\"tuner\":\"" + tuner + "\",\"surface\":\"s\"," + more +
+           ",\"online_ratio\":1}\n";
+  };
+  const Picture picture =
+      drawn(score("a", "\"seed\":1,\"rec_ratio\":9") +
+                score("a", "\"seeds\":3,\"rec_ratio\":1.5,\"rec_ratio_lo\":1.2,\"rec_ratio_hi\":2") +
+                score("b", "\"seeds\":3,\"rec_ratio\":1.1"),
+            "tune", "compare");
+  EXPECT_EQ(picture.y.rows, (std::vector<std::string>{"a @ s", "b @ s"}));
+  EXPECT_EQ(picture.curves.at(0).points.at(0).x, 1.5);
+  EXPECT_EQ(picture.curves[0].points[0].lo, 1.2);
+  EXPECT_EQ(picture.curves[0].points[0].hi, 2);
+  EXPECT_EQ(picture.curves[0].points.at(1).x, 1.1);
+}
+
+TEST(PlotTune, SuitesAreSortedByLoadOnALogScale) {
+  const auto score = [](const std::string& tuner, const std::string& surface, int ms) {
+    return "{\"type\":\"suite_score\",\"suite\":\"x\",\"tuner\":\"" + tuner + "\",\"surface\":\"" + surface +
+           "\",\"objective\":\"latency\",\"seeds\":2,\"latency_mean_ns\":" + std::to_string(ms) +
+           "000000,\"last_half_mean_ns\":1,\"over_slo_share\":0,\"cpu_ns_per_request\":1}\n";
+  };
+  const Picture picture =
+      drawn(score("a", "wiki", 3) + score("a", "day", 1) + score("b", "wiki", 2), "tune", "suite");
+  EXPECT_EQ(picture.y.rows,
+            (std::vector<std::string>{"day latency: a", "wiki latency: a", "wiki latency: b"}));
+  EXPECT_DOUBLE_EQ(picture.curves.at(0).points.at(2).x, 2e-3);
+  EXPECT_TRUE(picture.x.logarithmic);
+}
+
+TEST(PlotSimigrad, TheNoiseScaleHasItsIntervalAndTheBatch) {
+  const Picture picture = drawn(
+      "{\"type\":\"estimate\",\"step\":1,\"batch_samples\":64,\"groups\":2,\"status\":\"ok\",\"b_simple_"
+      "samples\":"
+      "100,\"b_simple_lo_samples\":50,\"b_simple_hi_samples\":null}\n"
+      "{\"type\":\"gram\",\"step\":1,\"batch_samples\":64,\"groups\":2}\n",
+      "simigrad", "noise");
+  EXPECT_TRUE(picture.y.logarithmic);
+  const Point point = curve_named(picture, "noise scale").points.at(0);
+  EXPECT_EQ(point.lo, 50);
+  EXPECT_TRUE(std::isnan(point.hi));
+  EXPECT_EQ(curve_named(picture, "batch").points.at(0).y, 64);
+}
+
+TEST(PlotQuant, BitsOfALayerAreTheMeanOverItsElements) {
+  const auto tensor = [](const std::string& name, int elems, int bits) {
+    return fmt::format(
+        "{{\"type\":\"tensor\",\"name\":\"{}\",\"file\":\"f\",\"shape\":[1],\"dtype\":\"F32\",\"elems\":{},"
+        "\"size_bytes\":1,"
+        "\"format\":\"int\",\"bits_per_weight\":{}}}\n",
+        name, elems, bits);
+  };
+  const Picture picture =
+      drawn(tensor("h.2.a", 10, 4) + tensor("h.2.b", 30, 8) + tensor("wte", 5, 16) + tensor("h.10.a", 1, 3),
+            "quant", "");
+  ASSERT_FALSE(picture.curves.empty());
+  ASSERT_EQ(picture.curves[0].points.size(), 2u);
+  EXPECT_EQ(picture.curves[0].points[0].x, 2);
+  EXPECT_EQ(picture.curves[0].points[0].y, 7);
+  EXPECT_EQ(picture.curves[0].points[1].x, 10);
+}
+
+TEST(PlotQuant, TheLayerIsTheFirstNumberOfAName) {
+  EXPECT_EQ(layer_of("model.layers.12.mlp.3.weight"), 12u);
+  EXPECT_EQ(layer_of("0.weight"), 0u);
+  EXPECT_EQ(layer_of("conv1.weight"), std::nullopt);
+  EXPECT_EQ(layer_of(""), std::nullopt);
+  EXPECT_EQ(layer_of("a.99999999999999999999.b"), std::nullopt);
+}
+
+TEST(PlotServe, WindowsAreDrawnAsTheyStand) {
+  const std::string text =
+      "{\"type\":\"serve_window\",\"t_ns\":2000000000,\"model\":\"m\",\"gen\":1,\"window_ns\":500000000,"
+      "\"requests\":10,\"ok\":7,\"good\":6,\"shed\":2,\"failed\":1,\"defaulted\":0,\"rate_per_s\":20,\"good_"
+      "per_s\":12,"
+      "\"latency_p99_ns\":5000000,\"queue_p99_ns\":3000000,\"batches\":4,\"batch_rows_mean\":2.5,\"target_"
+      "rows\":8,"
+      "\"inflight\":0}\n";
+  const auto y = [&](const std::string& picture, const std::string& curve) {
+    return curve_named(drawn(text, "serve", picture), curve).points.at(0).y;
+  };
+  EXPECT_DOUBLE_EQ(y("batch", "mean"), 2.5);
+  EXPECT_DOUBLE_EQ(y("batch", "target"), 8);
+  EXPECT_DOUBLE_EQ(y("shed", "shed"), 4);
+  EXPECT_DOUBLE_EQ(y("shed", "failed"), 2);
+  EXPECT_DOUBLE_EQ(y("queue", "p99"), 3e-3);
+  EXPECT_DOUBLE_EQ(y("latency", "p99"), 5e-3);
+  EXPECT_DOUBLE_EQ(y("rate", "good"), 12);
+}
+
+TEST(PlotServe, BatchesAreAveragedInWindowsAndModelsToldApart) {
+  std::string text;
+  for (int i = 0; i < 10; ++i)
+    text += fmt::format(
+        "{{\"type\":\"batch\",\"t_ns\":{},\"model\":\"{}\",\"replica\":0,\"gen\":1,\"controller\":\"c\","
+        "\"requests\":1,"
+        "\"rows\":{},\"target_rows\":8,\"request_bytes\":1,\"queue_max_ns\":{},\"hold_ns\":0,\"outcome\":"
+        "\"ok\"}}\n",
+        i * 10, i < 5 ? "a" : "b", i, i * 1'000);
+  const Picture batch = drawn(text, "serve", "batch");
+  ASSERT_EQ(batch.curves.size(), 2u);
+  EXPECT_EQ(batch.curves[0].label, "a mean");
+  EXPECT_DOUBLE_EQ(batch.curves[0].points.at(0).y, 2);  // all in one window of 1 us
+  EXPECT_DOUBLE_EQ(drawn(text, "serve", "queue").curves.at(1).points.at(0).y, 9e-6);
+}
+
+}  // namespace
+}  // namespace mlq::plot

@@ -1,0 +1,182 @@
+// Scripts, and what gnuplot makes of them.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "lib/base/error.h"
+#include "lib/plot/gnuplot_run.h"
+#include "lib/plot/gnuplot_script.h"
+#include "lib/plot/gnuplot_text.h"
+#include "lib/plot/scale.h"
+#include "tests/support/temp_dir.h"
+
+namespace mlq::plot {
+namespace {
+
+TEST(PlotText, HasNoQuoteInsideItsQuotes) {
+  EXPECT_EQ(quoted("a"), "'a'");
+  EXPECT_EQ(quoted("it's `id` \\n @x \"q\""), "'it\u2019s `id` \\n @x \"q\"'");
+  EXPECT_EQ(quoted("a\nset output\r\t\x1b[0m\x7f"), "'a set output   [0m '");
+  EXPECT_EQ(quoted("\xff\xc3\xa9\xc2\x85"), "'?\xc3\xa9 '");
+  EXPECT_EQ(quoted(""), "''");
+}
+
+TEST(PlotText, OfALongTextTheMiddleIsLeftOut) {
+  EXPECT_EQ(quoted("0123456789", 10), "'0123456789'");
+  EXPECT_EQ(quoted("0123456789abcdef", 10), "'012...cdef'");
+  EXPECT_EQ(quoted("\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9", 5), "'\xc3\xa9...\xc3\xa9'");
+}
+
+TEST(PlotScale, UnitsAreThoseThatPeopleRead) {
+  EXPECT_EQ(unit_for(Quantity::time, 5e-9).unit, "ns");
+  EXPECT_EQ(unit_for(Quantity::time, 0.0005).unit, "us");
+  EXPECT_EQ(unit_for(Quantity::time, 0.25).unit, "ms");
+  EXPECT_EQ(unit_for(Quantity::time, 0).unit, "s");
+  EXPECT_EQ(unit_for(Quantity::time, 90).unit, "s");
+  EXPECT_EQ(unit_for(Quantity::time, 1'200).unit, "min");
+  EXPECT_EQ(unit_for(Quantity::time, 86'400).unit, "h");
+  EXPECT_EQ(unit_for(Quantity::time, 1e6).unit, "d");
+  EXPECT_EQ(unit_for(Quantity::share, 0.1).factor, 100);
+  EXPECT_EQ(unit_for(Quantity::number, 1e9).factor, 1);
+}
+
+TEST(PlotScale, TicksOfALogAxisEncloseItsValues) {
+  for (const auto& [from, to] :
+       {std::pair{1e-6, 3.0}, {0.3, 0.4}, {1.0, 1.0}, {7e-9, 8e8}, {0.02, 0.02}, {99.0, 101.0}}) {
+    const LogTicks ticks = log_ticks(from, to);
+    EXPECT_LE(ticks.from, from);
+    EXPECT_GE(ticks.to, to);
+    EXPECT_LT(ticks.from, ticks.to);
+    EXPECT_GE(ticks.at.size(), 2u) << from << ' ' << to;
+    EXPECT_LE(ticks.at.size(), 20u);
+  }
+  EXPECT_EQ(log_ticks(0.3, 0.4).at, (std::vector<double>{0.2, 0.5}));
+  EXPECT_EQ(log_ticks(1e-3, 0.5).at, (std::vector<double>{1e-3, 1e-2, 0.1}));
+}
+
+TEST(PlotScale, TicksAreNamedInTheirUnit) {
+  EXPECT_EQ(tick_text(Quantity::time, 1e-5), "10us");
+  EXPECT_EQ(tick_text(Quantity::time, 100), "100s");
+  EXPECT_EQ(tick_text(Quantity::share, 0.001), "0.1%");
+  EXPECT_EQ(tick_text(Quantity::number, 2e6), "2M");
+  EXPECT_EQ(tick_text(Quantity::number, 0.5), "0.5");
+}
+
+Picture simple() {
+  Picture p;
+  p.title = "Title";
+  p.x = {.label = "time", .quantity = Quantity::time};
+  p.y = {.label = "latency", .quantity = Quantity::time, .from_zero = true};
+  p.curves = {{"p99", Shape::line, {{0, 0.01}, {1, 0.02}, {2, kNone}, {3, 0.015}}}};
+  p.marks = {{"SLO", 0.05, false}};
+  return p;
+}
+
+TEST(PlotScript, HasItsDataInTheUnitsOfItsAxes) {
+  const std::string script = gnuplot_script(simple(), {});
+  EXPECT_NE(script.find("set title 'Title: latency (ms)' noenhanced\n"), std::string::npos) << script;
+  EXPECT_NE(script.find("$curve0 << EOD\n0 10\n1 20\n\n3 15\nEOD\n"), std::string::npos) << script;
+  EXPECT_NE(script.find("$curve1 << EOD\n0 50\n3 50\nEOD\n"), std::string::npos) << script;
+  EXPECT_NE(script.find("set terminal dumb nofeed size 80,24 noenhanced mono\n"), std::string::npos);
+}
+
+TEST(PlotScript, AnIntervalWithoutAnUpperEndReachesToTheEndOfTheAxis) {
+  Picture p = simple();
+  p.marks.clear();
+  p.y = {.label = "samples", .logarithmic = true};
+  p.curves = {
+      {"noise", Shape::line, {{0, 100}, {1, 100, 50, kNone}, {2, 120, 60, 200}, {3, 110, 1e-9, 1e9}}}};
+  const std::string script = gnuplot_script(p, {});
+  EXPECT_NE(script.find("set yrange [10:2000]\n"), std::string::npos) << script;
+  EXPECT_NE(script.find("$band0 << EOD\n\n1 50 2000\n2 60 200\n3 10 2000\nEOD\n"), std::string::npos)
+      << script;
+}
+
+TEST(PlotTidy, TakesBlankBordersAway) {
+  EXPECT_EQ(tidy_text("\f\n   \n a  \n\n  b\n \n"), " a\n\n  b\n");
+  EXPECT_EQ(tidy_text(""), "");
+}
+
+// What gnuplot itself makes of it, where it is installed.
+class PlotGnuplot : public testing::Test {
+ protected:
+  void SetUp() override {
+    try {
+      run_gnuplot("gnuplot", "print 1\nset print '-'\nprint 1\n", stop_);
+    } catch (const Error& error) {
+      GTEST_SKIP() << error.what();
+    }
+  }
+  StopFlag stop_;
+};
+
+TEST_F(PlotGnuplot, EveryDeviceIsDrawn) {
+  const auto drawn = [&](Device device) {
+    return run_gnuplot("gnuplot",
+                       gnuplot_script(simple(), {device, device == Device::text ? 80 : 800,
+                                                 device == Device::text ? 24 : 500}),
+                       stop_)
+        .picture;
+  };
+  const std::string text = tidy_text(drawn(Device::text));
+  EXPECT_NE(text.find("Title: latency (ms)"), std::string::npos) << text;
+  size_t widest = 0;
+  for (size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1)
+    widest = std::max(widest, end - begin);
+  EXPECT_LE(widest, 80u);
+  EXPECT_NE(drawn(Device::svg).find("<svg"), std::string::npos);
+  EXPECT_EQ(drawn(Device::png).substr(1, 3), "PNG");
+  EXPECT_EQ(drawn(Device::pdf).substr(0, 5), "%PDF-");
+}
+
+TEST_F(PlotGnuplot, NoNameIsACommand) {
+  test::TempDir dir;
+  const std::string witness = dir / "witness";
+  const std::vector<std::string> names = {"'; system('touch " + witness + "'); '",
+                                          "\"; system(\"touch " + witness + "\"); \"",
+                                          "`touch " + witness + "`",
+                                          "\nsystem 'touch " + witness + "'\n",
+                                          "!touch " + witness,
+                                          "@ARG0 @x %s %d %n %%",
+                                          "a\\",
+                                          "\\'",
+                                          "EOD",
+                                          "\n!touch " + witness,
+                                          "{/=99 x}_^",
+                                          "''`touch " + witness + "`''"};
+  for (const std::string& name : names) {
+    Picture p = simple();
+    p.title = p.x.label = p.y.label = p.curves[0].label = p.marks[0].label = name;
+    EXPECT_NO_THROW(run_gnuplot("gnuplot", gnuplot_script(p, {}), stop_)) << name;
+    p.x.label = p.curves[0].label = name;
+    p.y.rows = {name, "b"};
+    p.curves[0] = {name, Shape::points, {{1, 0, 0.5, 2}, {2, 1}}};
+    p.marks.clear();
+    EXPECT_NO_THROW(run_gnuplot("gnuplot", gnuplot_script(p, {}), stop_)) << name;
+    EXPECT_FALSE(std::filesystem::exists(witness)) << name;
+  }
+}
+
+TEST_F(PlotGnuplot, ItsFaultsAreReported) {
+  try {
+    run_gnuplot("gnuplot", "set nonsense\n", stop_);
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ExitKind::environment);
+    EXPECT_NE(std::string(error.what()).find("exit status 1"), std::string::npos) << error.what();
+  }
+}
+
+TEST(PlotRun, WithoutGnuplotItIsSaidWhatToInstall) {
+  StopFlag stop;
+  try {
+    run_gnuplot("/nowhere/gnuplot", "", stop);
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ExitKind::environment);
+    EXPECT_NE(std::string(error.what()).find("gnuplot-nox"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace mlq::plot
