@@ -167,14 +167,14 @@ TEST(PlotReplay, HistogramsStandInForResults) {
   EXPECT_DOUBLE_EQ(picture.curves[0].points[1].y, 2.0 / 3);
 }
 
-std::string trial(int i, double cost, bool feasible) {
+std::string trial(int i, double cost, bool feasible, const std::string& level = "l") {
   return fmt::format(
-      "{{\"type\":\"trial\",\"t_ns\":0,\"i\":{},\"level\":\"l\",\"config\":{{}},\"config_id\":\"c\","
+      "{{\"type\":\"trial\",\"t_ns\":0,\"i\":{},\"level\":\"{}\",\"config\":{{}},\"config_id\":\"c\","
       "\"outcome\":\"ok\","
       "\"window_ns\":1,\"requests\":1,\"ok\":1,\"errors\":0,\"censored\":0,\"dropped\":0,\"cost\":{},"
       "\"feasible\":{},"
       "\"phase\":\"search\",\"tuner\":\"rrl-a\"}}\n",
-      i, cost, feasible);
+      i, level, cost, feasible);
 }
 
 TEST(PlotTune, TheLowestSoFarIsOfFeasibleTrials) {
@@ -185,6 +185,13 @@ TEST(PlotTune, TheLowestSoFarIsOfFeasibleTrials) {
   for (const auto& [i, expected] : {std::pair{0, 5.0}, {1, 5.0}, {2, 4.0}, {3, 4.0}})
     EXPECT_EQ(best.points[i].y, expected);
   EXPECT_EQ(curve_named(picture, "rrl-a").points.size(), 4u);
+}
+
+TEST(PlotTune, EachLevelOfTheLoadHasItsOwnLowest) {
+  const Picture picture =
+      drawn(trial(0, 5, true, "day") + trial(1, 2, true, "night") + trial(2, 4, true, "day"), "tune", "cost");
+  EXPECT_EQ(curve_named(picture, "rrl-a day best").points.back().y, 4);
+  EXPECT_EQ(curve_named(picture, "rrl-a night best").points.back().y, 2);
 }
 
 TEST(PlotTune, ScoresAreALineATunerAndThoseOfOneSeedAreLeftOut) {
