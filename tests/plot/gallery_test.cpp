@@ -75,6 +75,15 @@ TEST(PlotGallery, WhatCannotBeDrawnIsToldWithWhatCan) {
   expect_error(one(arrivals(3, 1'000)), "trace", "ccdf", ExitKind::usage, "it has rate, gaps, idc, acf");
 }
 
+TEST(PlotGallery, StrictRefusesWhatMlqHasNotAndNotWhatIsNotDrawn) {
+  const auto read = [](const std::string& text) {
+    records::Reader reader(Input::from_bytes("a.jsonl", text), {.strict = true});
+    return read_stream(reader, "a.jsonl");
+  };
+  EXPECT_NO_THROW(read("{\"type\":\"verdict\",\"pass\":true,\"alpha\":0.1,\"tests\":1}\n"));
+  EXPECT_THROW(read("{\"type\":\"unheard_of\"}\n"), Error);
+}
+
 TEST(PlotGallery, SeveralInputsAreNamedInTheKey) {
   std::vector<Stream> streams;
   streams.push_back(stream_of(arrivals(100, 1'000'000), "before.jsonl"));
