@@ -54,7 +54,8 @@ Size parse_size(std::string_view text) {
 
 Format format_of(const PlotArguments& a, const std::string& output) {
   if (a.format != Format::by_name) return a.format;
-  const std::string name = output.substr(output.rfind('/') + 1);
+  std::string name = output.substr(output.rfind('/') + 1);
+  if (name.ends_with(".zst")) name.resize(name.size() - 4);  // compressed by Output
   const size_t dot = name.rfind('.');
   const std::string ending = dot == std::string::npos || output == "-" ? "" : name.substr(dot);
   for (const auto& [known, format] :

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "lib/records/registry.h"
+
 namespace mlq::plot {
 namespace {
 
@@ -17,6 +19,13 @@ Stream::Part* part_of(Stream& stream, const Kind& kind) {
   const auto found = std::find_if(stream.parts.begin(), stream.parts.end(),
                                   [&](const Stream::Part& part) { return part.kind == &kind; });
   return found == stream.parts.end() ? nullptr : &*found;
+}
+
+// A type that mlq has, though there may be nothing to draw of it.
+bool is_known(std::string_view type) {
+  const auto& types = records::registry();
+  return std::any_of(types.begin(), types.end(),
+                     [&](const records::TypeInfo& info) { return info.type == type; });
 }
 
 bool takes(const Kind& kind, std::string_view type) {
@@ -67,7 +76,7 @@ Stream read_stream(records::Reader& reader, std::string name) {
       if (took && fresh) stream.parts.push_back({&kind, std::move(fresh)});
       taken = taken || took;
     }
-    if (!taken) reader.pass_over();
+    if (!taken && !is_known(reader.type())) reader.pass_over();
   }
   for (Stream::Part& part : stream.parts) part.collector->end(reader);
   stream.subject = subject_of(reader);

@@ -12,7 +12,7 @@ namespace mlq::plot {
 namespace {
 
 constexpr double kHeadroom = 1.1;
-constexpr int kLinesAround = 7;  // of text: title, frame, marks, label, key
+constexpr int kLinesAround = 9;  // of text: title, frame, marks, label, key
 
 struct Range {
   double low = std::numeric_limits<double>::infinity();
@@ -293,15 +293,36 @@ std::string gnuplot_script(const Picture& picture, const Canvas& canvas) {
   return Script(picture, canvas).text();
 }
 
+namespace {
+
+constexpr std::string_view kPlainColour = "\x1b[0;39m";
+
+// `line` without what nobody sees at its end; a change back to the plain colour stays where there is
+// anything.
+std::string visible(std::string_view line) {
+  bool plain = false;
+  for (;;) {
+    if (line.ends_with(kPlainColour)) {
+      line.remove_suffix(kPlainColour.size());
+      plain = true;
+    } else if (!line.empty() && std::string_view(" \f\r").find(line.back()) != std::string_view::npos) {
+      line.remove_suffix(1);
+    } else {
+      break;
+    }
+  }
+  return std::string(line) + std::string(plain && !line.empty() ? kPlainColour : "");
+}
+
+}  // namespace
+
 std::string tidy_text(std::string_view drawn) {
   std::string out;
   size_t blank = 0;
   while (!drawn.empty()) {
     const size_t end = std::min(drawn.find('\n'), drawn.size());
-    std::string_view line = drawn.substr(0, end);
+    const std::string line = visible(drawn.substr(0, end));
     drawn.remove_prefix(std::min(end + 1, drawn.size()));
-    while (!line.empty() && (line.back() == ' ' || line.back() == '\f' || line.back() == '\r'))
-      line.remove_suffix(1);
     if (line.empty()) {
       ++blank;
       continue;

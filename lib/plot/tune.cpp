@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <utility>
 
 #include "lib/plot/collector.h"
 #include "lib/plot/thinned.h"
@@ -14,13 +15,15 @@ namespace mlq::plot {
 namespace {
 
 constexpr size_t kMostRows = 400;
-constexpr size_t kMostTuners = 16;
+constexpr size_t kMostSearches = 16;
 
-// The trials of one tuner.
+// The trials of one tuner at one level of the load; the lowest cost of another level says nothing here.
 struct Search {
   Thinned costs, best;
   double lowest = std::numeric_limits<double>::infinity();
 };
+
+using Searches = std::map<std::pair<std::string, std::string>, Search>;
 
 struct Row {
   std::string name;
@@ -41,7 +44,7 @@ class TuneCollector final : public Collector {
   void draw_latency(const std::string& prefix, Picture& into) const;
   void draw_rows(const std::vector<Row>& rows, const std::string& label, Picture& into) const;
 
-  std::map<std::string, Search> searches_, latencies_;
+  Searches searches_, latencies_;  // by tuner and level
   uint64_t trials_ = 0;
   std::vector<Row> effects_, shares_, scores_, suites_;
 };
@@ -52,10 +55,11 @@ void keep(std::vector<Row>& rows, std::string name, Point value) {
 
 bool TuneCollector::trial(const records::ConfigWindow& window, const std::string& tuner) {
   const double i = static_cast<double>(trials_++);
-  const auto add = [&](std::map<std::string, Search>& searches, const std::optional<double>& value) {
+  const auto add = [&](Searches& searches, const std::optional<double>& value) {
     if (!value || !std::isfinite(*value)) return;
-    if (!searches.contains(tuner) && searches.size() == kMostTuners) return;
-    Search& search = searches[tuner];
+    const std::pair key(tuner, window.level);
+    if (!searches.contains(key) && searches.size() == kMostSearches) return;
+    Search& search = searches[key];
     search.costs.add({i, *value});
     if (window.feasible.value_or(true) && *value < search.lowest) search.lowest = *value;
     if (std::isfinite(search.lowest)) search.best.add({i, search.lowest});
@@ -110,10 +114,15 @@ bool TuneCollector::take(const records::Reader& at) {
   return false;
 }
 
-void add_searches(const std::map<std::string, Search>& searches, const std::string& prefix, Picture& into) {
-  for (const auto& [tuner, search] : searches) {
-    into.curves.push_back({prefix + tuner, Shape::points, search.costs.points()});
-    into.curves.push_back({prefix + tuner + " best", Shape::steps, search.best.points()});
+void add_searches(const Searches& searches, const std::string& prefix, Picture& into) {
+  const auto level_of = [](const auto& each) { return each.first.second; };
+  const bool one_level = std::all_of(searches.begin(), searches.end(), [&](const auto& each) {
+    return level_of(each) == level_of(*searches.begin());
+  });
+  for (const auto& [key, search] : searches) {
+    const std::string name = prefix + key.first + (one_level ? "" : " " + key.second);
+    into.curves.push_back({name, Shape::points, search.costs.points()});
+    into.curves.push_back({name + " best", Shape::steps, search.best.points()});
   }
 }
 

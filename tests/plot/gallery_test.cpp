@@ -75,6 +75,15 @@ TEST(PlotGallery, WhatCannotBeDrawnIsToldWithWhatCan) {
   expect_error(one(arrivals(3, 1'000)), "trace", "ccdf", ExitKind::usage, "it has rate, gaps, idc, acf");
 }
 
+TEST(PlotGallery, StrictRefusesWhatMlqHasNotAndNotWhatIsNotDrawn) {
+  const auto read = [](const std::string& text) {
+    records::Reader reader(Input::from_bytes("a.jsonl", text), {.strict = true});
+    return read_stream(reader, "a.jsonl");
+  };
+  EXPECT_NO_THROW(read("{\"type\":\"verdict\",\"pass\":true,\"alpha\":0.1,\"tests\":1}\n"));
+  EXPECT_THROW(read("{\"type\":\"unheard_of\"}\n"), Error);
+}
+
 TEST(PlotGallery, SeveralInputsAreNamedInTheKey) {
   std::vector<Stream> streams;
   streams.push_back(stream_of(arrivals(100, 1'000'000), "before.jsonl"));
@@ -167,14 +176,14 @@ TEST(PlotReplay, HistogramsStandInForResults) {
   EXPECT_DOUBLE_EQ(picture.curves[0].points[1].y, 2.0 / 3);
 }
 
-std::string trial(int i, double cost, bool feasible) {
+std::string trial(int i, double cost, bool feasible, const std::string& level = "l") {
   return fmt::format(
-      "{{\"type\":\"trial\",\"t_ns\":0,\"i\":{},\"level\":\"l\",\"config\":{{}},\"config_id\":\"c\","
+      "{{\"type\":\"trial\",\"t_ns\":0,\"i\":{},\"level\":\"{}\",\"config\":{{}},\"config_id\":\"c\","
       "\"outcome\":\"ok\","
       "\"window_ns\":1,\"requests\":1,\"ok\":1,\"errors\":0,\"censored\":0,\"dropped\":0,\"cost\":{},"
       "\"feasible\":{},"
       "\"phase\":\"search\",\"tuner\":\"rrl-a\"}}\n",
-      i, cost, feasible);
+      i, level, cost, feasible);
 }
 
 TEST(PlotTune, TheLowestSoFarIsOfFeasibleTrials) {
@@ -185,6 +194,13 @@ TEST(PlotTune, TheLowestSoFarIsOfFeasibleTrials) {
   for (const auto& [i, expected] : {std::pair{0, 5.0}, {1, 5.0}, {2, 4.0}, {3, 4.0}})
     EXPECT_EQ(best.points[i].y, expected);
   EXPECT_EQ(curve_named(picture, "rrl-a").points.size(), 4u);
+}
+
+TEST(PlotTune, EachLevelOfTheLoadHasItsOwnLowest) {
+  const Picture picture =
+      drawn(trial(0, 5, true, "day") + trial(1, 2, true, "night") + trial(2, 4, true, "day"), "tune", "cost");
+  EXPECT_EQ(curve_named(picture, "rrl-a day best").points.back().y, 4);
+  EXPECT_EQ(curve_named(picture, "rrl-a night best").points.back().y, 2);
 }
 
 TEST(PlotTune, ScoresAreALineATunerAndThoseOfOneSeedAreLeftOut) {

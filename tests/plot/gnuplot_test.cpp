@@ -95,6 +95,9 @@ TEST(PlotScript, AnIntervalWithoutAnUpperEndReachesToTheEndOfTheAxis) {
 TEST(PlotTidy, TakesBlankBordersAway) {
   EXPECT_EQ(tidy_text("\f\n   \n a  \n\n  b\n \n"), " a\n\n  b\n");
   EXPECT_EQ(tidy_text(""), "");
+  const std::string plain = "\x1b[0;39m";
+  EXPECT_EQ(tidy_text("\f" + plain + "\n" + plain + " a\x1b[31m#" + plain + " \n" + plain + "\n"),
+            plain + " a\x1b[31m#" + plain + "\n");
 }
 
 // What gnuplot itself makes of it, where it is installed.
