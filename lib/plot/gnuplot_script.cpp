@@ -278,6 +278,10 @@ void Script::plot(const Mark& mark, size_t index) {
 
 std::string Script::text() {
   frame();
+  // A point on the frame is not seen in text.
+  const auto of_points = [](const Curve& curve) { return curve.shape == Shape::points; };
+  if (!in_rows() && std::all_of(picture_.curves.begin(), picture_.curves.end(), of_points))
+    out_ += "set offsets graph 0.05, graph 0.05, graph 0.05, graph 0.05\n";
   size_t index = 0;
   for (const Curve& curve : picture_.curves) {
     data(curve, index);

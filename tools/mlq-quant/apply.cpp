@@ -36,6 +36,8 @@ patch::Chain open_chain(const ApplyArguments& a, const std::string& folder) {
   for (const patch::Link& link : chain.links())
     if (a.out != "-" && std::filesystem::equivalent(chain.path_of(link), a.out, none))
       throw usage_error("-o: {} is of the chain", a.out);
+  if (std::filesystem::equivalent(std::filesystem::path(folder) / "chain.jsonl", a.out, none))
+    throw usage_error("-o: {} is of the chain", a.out);
   if (a.out != "-" && std::filesystem::equivalent(folder, a.out, none))
     throw usage_error("-o: {} is the chain", a.out);
   return chain;

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <memory>
@@ -17,11 +18,21 @@ namespace mlq::tools {
 
 using cli::Context;
 using quant::Format;
+namespace fs = std::filesystem;
 
 RecordStream::RecordStream(Context& context, const std::string& data, const std::string& path)
     : context_(context) {
   if (data == "-" && path == "-") throw usage_error("--records: standard output takes the data; name a file");
   if (data == "-" && path.empty()) return;
+  // A file that is named twice is an input or the output.
+  std::error_code none;
+  const auto is_path = [&](const std::string& word) {
+    return word == path || word == "--records=" + path || fs::equivalent(word, path, none);
+  };
+  const auto is_option = [](const std::string& word) { return word.starts_with("--records"); };
+  if (!path.empty() && path != "-" && std::ranges::any_of(context.argv(), is_option) &&
+      std::ranges::count_if(context.argv(), is_path) > 1)
+    throw usage_error("--records: {} is an input or the output, too; name another file", path);
   context.shared().output = path.empty() ? "-" : path;
   writer_.emplace(cli::open_writer(context));
 }
@@ -110,7 +121,6 @@ tensorfile::Source open_model(const Context& context, const std::string& path, b
 }
 
 void check_output(const std::string& out, const tensorfile::Source& source, bool sharded) {
-  namespace fs = std::filesystem;
   if (out == "-") return;
   std::error_code none;
   const bool folder = out.ends_with('/') || fs::is_directory(out, none);

@@ -1,5 +1,6 @@
 // mlq-quant gather: every rank gets all shards of the weights, in few bits.
 #include <cmath>
+#include <filesystem>
 #include <memory>
 
 #include "lib/base/clock.h"
@@ -158,6 +159,8 @@ class Run {
       write(next, interrupted || next == a_.steps.last, state);
     }
     stream_.end(interrupted);
+    if (interrupted && !context_.stop())
+      throw environment_error("stopped after step {}, since another rank was", next - 1);
     if (comm_.rank() == 0 && context_.wants_summary()) context_.print(summary());
     return ExitKind::done;
   }
@@ -225,6 +228,9 @@ void check(const GatherArguments& a) {
     throw usage_error("--steps: IN has no {{step}}, so all steps would read one file");
   if (a.resume && a.state.empty()) throw usage_error("--resume: --state says what to resume from");
   if (a.out == "-") throw usage_error("-o: the weights go to a file; standard output takes the records");
+  std::error_code none;
+  if (!a.out.empty() && (a.out == a.in || std::filesystem::equivalent(a.in, a.out, none)))
+    throw usage_error("-o: {} is the input", a.out);
 }
 
 ExitKind gather_weights(GatherArguments& a, Context& context) {
