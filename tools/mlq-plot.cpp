@@ -158,7 +158,8 @@ ExitKind run(PlotArguments& a, Context& context) {
   } else {
     plot::Picture picture = plot::draw(streams, choice);
     if (!a.title.empty()) picture.title = a.title;
-    write_output(context.shared().output, drawing(a, picture, context));
+    const std::string drawn = drawing(a, picture, context);
+    if (!drawn.empty()) write_output(context.shared().output, drawn);
     say_choice(a, streams, choice, context);
   }
   for (const records::Reader& reader : readers) reader.finish();

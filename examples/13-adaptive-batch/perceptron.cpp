@@ -88,9 +88,8 @@ double loss(const Parameters& parameters, std::span<const Picture> pictures) {
   return sum / static_cast<double>(pictures.size());
 }
 
-double passes(const Parameters& parameters, const Picture& picture, Passes& out) {
+void passes(const Parameters& parameters, const Picture& picture, Passes& out) {
   forward(parameters, picture, out.hidden, out.output_back);
-  const double loss = loss_of(out.output_back[picture.digit]);
   out.output_back[picture.digit] -= 1;
   const float* output = &parameters[kTensors[2].offset];
   out.hidden_back.fill(0);
@@ -98,21 +97,19 @@ double passes(const Parameters& parameters, const Picture& picture, Passes& out)
     for (size_t j = 0; j < kHidden; ++j) out.hidden_back[j] += out.output_back[k] * output[k * kHidden + j];
   for (size_t j = 0; j < kHidden; ++j)
     if (out.hidden[j] <= 0) out.hidden_back[j] = 0;
-  return loss;
 }
 
-double mean_gradient(const Parameters& parameters, std::span<const Picture> pictures,
-                     std::span<const uint32_t> batch, Parameters& gradient) {
+void mean_gradient(const Parameters& parameters, std::span<const Picture> pictures,
+                   std::span<const uint32_t> batch, Parameters& gradient) {
   gradient.assign(kParameters, 0.0f);
   float* hidden_weight = &gradient[kTensors[0].offset];
   float* hidden_bias = &gradient[kTensors[1].offset];
   float* output_weight = &gradient[kTensors[2].offset];
   float* output_bias = &gradient[kTensors[3].offset];
   Passes at;
-  double sum = 0;
   for (const uint32_t n : batch) {
     const Picture& x = pictures[n];
-    sum += passes(parameters, x, at);
+    passes(parameters, x, at);
     for (size_t k = 0; k < kClasses; ++k) {
       output_bias[k] += at.output_back[k];
       for (size_t j = 0; j < kHidden; ++j) output_weight[k * kHidden + j] += at.output_back[k] * at.hidden[j];
@@ -125,7 +122,6 @@ double mean_gradient(const Parameters& parameters, std::span<const Picture> pict
   }
   const float share = 1.0f / static_cast<float>(batch.size());
   for (float& g : gradient) g *= share;
-  return sum / static_cast<double>(batch.size());
 }
 
 }  // namespace digits

@@ -51,11 +51,11 @@ struct Passes {
   std::array<float, kClasses> output_back;
 };
 
-// Forward and back. Returns the loss.
-double passes(const Parameters& parameters, const Picture& picture, Passes& out);
+// Forward and back.
+void passes(const Parameters& parameters, const Picture& picture, Passes& out);
 
-// Mean gradient over pictures[k] for k in `batch`, into `gradient`. Returns their mean loss.
-double mean_gradient(const Parameters& parameters, std::span<const Picture> pictures,
-                     std::span<const uint32_t> batch, Parameters& gradient);
+// Mean gradient over pictures[k] for k in `batch`, into `gradient`.
+void mean_gradient(const Parameters& parameters, std::span<const Picture> pictures,
+                   std::span<const uint32_t> batch, Parameters& gradient);
 
 }  // namespace digits

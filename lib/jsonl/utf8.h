@@ -29,4 +29,14 @@ constexpr size_t utf8_length(std::string_view text) {
   return 0;
 }
 
+// Whether all of it is well-formed.
+constexpr bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const size_t length = utf8_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 }  // namespace mlq::jsonl

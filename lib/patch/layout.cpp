@@ -43,19 +43,10 @@ class HeaderBytes final : public tensorfile::ByteFile {
   uint64_t size_;
 };
 
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const size_t length = jsonl::utf8_length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
 // What metadata cannot say gets the usual name.
 std::string plain_name(const std::string& path) {
   const std::string name = fs::path(path).filename().string();
-  const bool good = tensorfile::is_plain_name(name) && is_utf8(name) && name != "standard input";
+  const bool good = tensorfile::is_plain_name(name) && jsonl::is_utf8(name) && name != "standard input";
   return good ? name : std::string(kModelFile);
 }
 

@@ -105,6 +105,7 @@ Drawn run_gnuplot(const std::string& program, std::string_view script, const Sto
   write_whole(in, script);
   const int status = wait_for(start(program, in, out, err), stop);
   Drawn drawn{read_whole(out), read_whole(err)};
+  if (WIFSIGNALED(status) && stop) return {};
   if (WIFSIGNALED(status)) throw environment_error("{}: ended by signal {}", program, WTERMSIG(status));
   if (WEXITSTATUS(status) != 0)
     throw environment_error("{}: failed with exit status {}: {}", program, WEXITSTATUS(status),

@@ -14,18 +14,9 @@ namespace {
 
 Error bug(const std::string& message) { return Error(ExitKind::bug, message); }
 
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const size_t length = jsonl::utf8_length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
 TensorInfo tensor_of(const std::string& path, const Declaration& declared) {
   if (declared.name.empty() || declared.name == "__metadata__" || declared.name.size() > kLongestName ||
-      !is_utf8(declared.name)) {
+      !jsonl::is_utf8(declared.name)) {
     throw input_error("{}: a tensor cannot be named {}; readers would refuse it", path,
                       in_quotes(declared.name));
   }
