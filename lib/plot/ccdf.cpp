@@ -1,6 +1,10 @@
 #include "lib/plot/ccdf.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "lib/base/error.h"
 
 namespace mlq::plot {
 
@@ -22,9 +26,18 @@ std::vector<Point> ccdf(const stats::Histogram& histogram) {
   return out;
 }
 
-void ccdf_axes(const std::string& what, const std::string& share, Picture& into) {
+std::optional<stats::Histogram> histogram_of(const records::Hist& h, const std::string& where) {
+  if (h.unit != "ns" || h.sub_bits != stats::Histogram::kSubBits) return std::nullopt;
+  try {
+    return stats::Histogram::from_fields({h.count, h.sum, h.min, h.max, h.clamped.value_or(0), h.bins});
+  } catch (const Error& error) {
+    throw Error(error.kind(), fmt::format("{}: hist: {}", where, error.what()));
+  }
+}
+
+void ccdf_axes(const std::string& what, Picture& into) {
   into.x = {.label = what, .quantity = Quantity::time, .logarithmic = true};
-  into.y = {.label = share, .quantity = Quantity::share, .logarithmic = true};
+  into.y = {.label = "percentile", .quantity = Quantity::percentile, .logarithmic = true};
 }
 
 }  // namespace mlq::plot

@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
+#include <map>
 #include <numeric>
 
-#include "lib/plot/quant_layer.h"
+#include "lib/plot/tensors.h"
+#include "lib/records/registry.h"
 
 namespace mlq::plot {
 namespace {
@@ -23,9 +26,13 @@ std::vector<Stream> one(const std::string& text) {
   return streams;
 }
 
+Choice choose_one(const std::vector<Stream>& streams, const std::string& kind, const std::string& picture) {
+  return choose(streams, kind, picture.empty() ? std::vector<std::string>() : std::vector{picture}).at(0);
+}
+
 Picture drawn(const std::string& text, const std::string& kind, const std::string& picture) {
   const std::vector<Stream> streams = one(text);
-  return draw(streams, choose(streams, kind, picture));
+  return draw(streams, choose_one(streams, kind, picture));
 }
 
 const Curve& curve_named(const Picture& picture, const std::string& label) {
@@ -49,18 +56,18 @@ TEST(PlotGallery, TheFirstRecordDecidesAndOthersAreOffered) {
       "{\"type\":\"tensor\",\"name\":\"h.3.w\",\"file\":\"f\",\"shape\":[2],\"dtype\":\"F32\",\"elems\":2,"
       "\"size_bytes\":8,\"format\":\"int8\",\"bits_per_weight\":8.5,\"snr_db\":40}\n" +
       arrivals(3, 1'000'000));
-  EXPECT_EQ(choose(streams, "", "").kind->name, "quant");
-  EXPECT_EQ(choose(streams, "", "").picture->name, "error");
-  EXPECT_EQ(choose(streams, "trace", "").picture->name, "rate");
-  EXPECT_EQ(choose(streams, "", "gaps").kind->name, "trace");
+  EXPECT_EQ(choose_one(streams, "", "").kind->name, "quant");
+  EXPECT_EQ(choose_one(streams, "", "").picture->name, "error");
+  EXPECT_EQ(choose_one(streams, "trace", "").picture->name, "rate");
+  EXPECT_EQ(choose_one(streams, "", "gaps").kind->name, "trace");
   const std::vector<Choice> all = choices(streams);
-  EXPECT_EQ(all.size(), 4u);  // error, layers; rate, gaps; no idc without two complete windows
+  EXPECT_EQ(all.size(), 5u);  // error, layers, sizes; rate, gaps; no idc without two complete windows
 }
 
 void expect_error(const std::vector<Stream>& streams, const std::string& kind, const std::string& picture,
                   ExitKind exit, const std::string& says) {
   try {
-    choose(streams, kind, picture);
+    choose_one(streams, kind, picture);
     ADD_FAILURE() << "accepted";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), exit);
@@ -69,10 +76,117 @@ void expect_error(const std::vector<Stream>& streams, const std::string& kind, c
 }
 
 TEST(PlotGallery, WhatCannotBeDrawnIsToldWithWhatCan) {
-  expect_error(one(""), "", "", ExitKind::input, "trace, replay, tune, simigrad, quant, serve");
+  expect_error(one(""), "", "", ExitKind::input, "a.jsonl: nothing to draw; see mlq-plot(1)");
+  expect_error(one("{\"type\":\"lost\",\"t_ns\":1,\"records\":2}\n"), "", "", ExitKind::input,
+               "nothing to draw (lost is an event, to be read)");
+  expect_error(one(""), "", "nope", ExitKind::usage,
+               "there is no \"nope\"; of a.jsonl can be drawn: nothing");
+  expect_error(one(arrivals(3, 1'000)), "", "nope", ExitKind::usage,
+               "of a.jsonl can be drawn: trace: rate, gaps");
   expect_error(one(arrivals(3, 1'000)), "tune", "", ExitKind::input, "what can be drawn: trace: rate, gaps");
   expect_error(one(arrivals(3, 1'000)), "", "ccdf", ExitKind::input, "nothing to draw for --picture ccdf");
-  expect_error(one(arrivals(3, 1'000)), "trace", "ccdf", ExitKind::usage, "it has rate, gaps, idc, acf");
+  expect_error(one(arrivals(3, 1'000)), "trace", "ccdf", ExitKind::usage, "it has rate, gaps, idc, acf, qq");
+}
+
+TEST(PlotGallery, SeveralPicturesComeInTheOrderOfTheirNames) {
+  const std::vector<Stream> streams = one(arrivals(3, 1'000'000));
+  const auto names = [&](const std::vector<std::string>& wanted) {
+    std::vector<std::string> out;
+    for (const Choice& choice : choose(streams, "", wanted)) out.emplace_back(choice.picture->name);
+    return out;
+  };
+  EXPECT_EQ(names({"gaps", "rate"}), (std::vector<std::string>{"gaps", "rate"}));
+  EXPECT_EQ(names({"all"}), (std::vector<std::string>{"rate", "gaps"}));
+}
+
+// A record of a type with a value in each of its fields.
+std::string any_record(const records::TypeInfo& info) {
+  static const std::map<std::string_view, std::string> kValues = {
+      {"outcome.class", "\"*\""},
+      {"outcome.window", "null"},
+      {"summary.class", "\"*\""},
+      {"summary.window", "null"},
+      {"load_window.class", "\"*\""},
+      {"hist.metric", "\"latency\""},
+      {"hist.class", "\"*\""},
+      {"hist.window", "null"},
+      {"hist.unit", "\"ns\""},
+      {"hist.sub_bits", "7"},
+      {"hist.sum", "\"5\""},
+      {"hist.count", "1"},
+      {"hist.min", "5"},
+      {"hist.max", "5"},
+      {"hist.clamped", "0"},
+      {"hist.bins", "\"5:1\""},
+      {"bin.class", "\"*\""},
+      {"trace_stat.class", "\"*\""},
+      {"score.seed", "null"},
+      {"suite_score.seed", "null"},
+      {"link.kind", "\"delta\""},
+      {"delta.name", "\"h.1.w\""},
+      {"result.outcome", "\"ok\""},
+  };
+  std::string out = fmt::format("{{\"type\":\"{}\"", info.type);
+  for (const records::FieldInfo& field : info.fields) {
+    const auto given = kValues.find(fmt::format("{}.{}", info.type, field.name));
+    const bool list = field.type.find("array") != std::string_view::npos ||
+                      field.type.find("[]") != std::string_view::npos ||
+                      field.type.find("list") != std::string_view::npos;
+    const std::string value = given != kValues.end()                             ? given->second
+                              : list                                             ? "[]"
+                              : field.type == "string"                           ? "\"a\""
+                              : field.type == "bool"                             ? "true"
+                              : field.type == "double"                           ? "1.5"
+                              : field.type.find("int") != std::string_view::npos ? "5"
+                                                                                 : "{}";
+    out += fmt::format(",\"{}\":{}", field.name, value);
+  }
+  return out + "}\n";
+}
+
+TEST(PlotGallery, EveryRecordOfMlqIsDrawnOrSaidNotToBe) {
+  std::string manual;
+  {
+    std::ifstream file(MLQ_SOURCE_DIR "/man/mlq-plot.1.in");
+    manual.assign(std::istreambuf_iterator<char>(file), {});
+  }
+  const auto none = [](std::string_view type) {
+    return std::find_if(not_drawn().begin(), not_drawn().end(),
+                        [&](const NotDrawn& each) { return each.type == type; });
+  };
+  for (const records::TypeInfo& info : records::registry()) {
+    if (none(info.type) == not_drawn().end()) {
+      EXPECT_FALSE(choices(one(any_record(info))).empty()) << any_record(info);
+      continue;
+    }
+    EXPECT_NE(manual.find(fmt::format("\n.B {}\n", info.type)), std::string::npos) << info.type;
+    for (const Kind& kind : kinds())
+      EXPECT_EQ(std::count(kind.types.begin(), kind.types.end(), info.type), 0) << info.type;
+  }
+  for (const NotDrawn& each : not_drawn()) {
+    const auto& all = records::registry();
+    EXPECT_TRUE(std::any_of(all.begin(), all.end(), [&](const auto& info) { return info.type == each.type; }))
+        << each.type;
+  }
+}
+
+TEST(PlotGallery, TheManualHasEveryPicture) {
+  std::ifstream file(MLQ_SOURCE_DIR "/man/mlq-plot.1.in");
+  std::string manual{std::istreambuf_iterator<char>(file), {}};
+  std::erase(manual, '\\');
+  for (const Kind& kind : kinds()) {
+    const size_t begin = manual.find(fmt::format("\n.SS {}\n", kind.name));
+    ASSERT_NE(begin, std::string::npos) << kind.name;
+    const std::string section = manual.substr(begin, manual.find("\n.S", begin + 1) - begin);
+    for (const PictureKind& picture : kind.pictures) {
+      const auto named = [&](std::string_view form) {
+        return section.find(fmt::format(fmt::runtime(form), picture.name)) != std::string::npos;
+      };
+      EXPECT_TRUE(named(".B {}\n") || named(".BR {}\n") || named(".BR {} \"") || named("\" {} \"") ||
+                  named("\" {}\n"))
+          << kind.name << ' ' << picture.name;
+    }
+  }
 }
 
 TEST(PlotGallery, StrictRefusesWhatMlqHasNotAndNotWhatIsNotDrawn) {
@@ -88,7 +202,7 @@ TEST(PlotGallery, SeveralInputsAreNamedInTheKey) {
   std::vector<Stream> streams;
   streams.push_back(stream_of(arrivals(100, 1'000'000), "before.jsonl"));
   streams.push_back(stream_of(arrivals(200, 500'000), "after.jsonl"));
-  const Picture picture = draw(streams, choose(streams, "", "rate"));
+  const Picture picture = draw(streams, choose_one(streams, "", "rate"));
   ASSERT_EQ(picture.curves.size(), 2u);
   EXPECT_EQ(picture.curves[0].label.substr(0, 22), "before.jsonl arrivals ");
   EXPECT_EQ(picture.curves[1].label.substr(0, 21), "after.jsonl arrivals ");
@@ -193,7 +307,9 @@ TEST(PlotTune, TheLowestSoFarIsOfFeasibleTrials) {
   ASSERT_EQ(best.points.size(), 4u);
   for (const auto& [i, expected] : {std::pair{0, 5.0}, {1, 5.0}, {2, 4.0}, {3, 4.0}})
     EXPECT_EQ(best.points[i].y, expected);
-  EXPECT_EQ(curve_named(picture, "rrl-a").points.size(), 4u);
+  EXPECT_EQ(curve_named(picture, "rrl-a not feasible").points.size(), 1u);
+  EXPECT_EQ(picture.curves.at(1).label, "rrl-a");
+  EXPECT_EQ(picture.curves.at(1).points.size(), 3u);
 }
 
 TEST(PlotTune, EachLevelOfTheLoadHasItsOwnLowest) {
@@ -212,8 +328,8 @@ TEST(PlotTune, ScoresAreALineATunerAndThoseOfOneSeedAreLeftOut) {
       drawn(score("a", "\"seed\":1,\"rec_ratio\":9") +
                 score("a", "\"seeds\":3,\"rec_ratio\":1.5,\"rec_ratio_lo\":1.2,\"rec_ratio_hi\":2") +
                 score("b", "\"seeds\":3,\"rec_ratio\":1.1"),
-            "tune", "compare");
-  EXPECT_EQ(picture.y.rows, (std::vector<std::string>{"a @ s", "b @ s"}));
+            "tuners", "compare");
+  EXPECT_EQ(picture.y.rows, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(picture.curves.at(0).points.at(0).x, 1.5);
   EXPECT_EQ(picture.curves[0].points[0].lo, 1.2);
   EXPECT_EQ(picture.curves[0].points[0].hi, 2);
@@ -227,7 +343,7 @@ TEST(PlotTune, SuitesAreSortedByLoadOnALogScale) {
            "000000,\"last_half_mean_ns\":1,\"over_slo_share\":0,\"cpu_ns_per_request\":1}\n";
   };
   const Picture picture =
-      drawn(score("a", "wiki", 3) + score("a", "day", 1) + score("b", "wiki", 2), "tune", "suite");
+      drawn(score("a", "wiki", 3) + score("a", "day", 1) + score("b", "wiki", 2), "tuners", "suite");
   EXPECT_EQ(picture.y.rows,
             (std::vector<std::string>{"day latency: a", "wiki latency: a", "wiki latency: b"}));
   EXPECT_DOUBLE_EQ(picture.curves.at(0).points.at(2).x, 2e-3);
@@ -258,7 +374,7 @@ TEST(PlotQuant, BitsOfALayerAreTheMeanOverItsElements) {
   };
   const Picture picture =
       drawn(tensor("h.2.a", 10, 4) + tensor("h.2.b", 30, 8) + tensor("wte", 5, 16) + tensor("h.10.a", 1, 3),
-            "quant", "");
+            "quant", "layers");
   ASSERT_FALSE(picture.curves.empty());
   ASSERT_EQ(picture.curves[0].points.size(), 2u);
   EXPECT_EQ(picture.curves[0].points[0].x, 2);
