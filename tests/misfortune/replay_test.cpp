@@ -124,10 +124,11 @@ TEST(ReplayServer, ThatIsNotThereIsToldBeforeTheStart) {
 TEST(ReplayServer, ThatGoesAwayInMidRunIsData) {
   TempDir dir;
   Command c;
-  c.argv = {"sh", "-c",
-            "PATH=" MLQ_BIN_DIR
-            ":$PATH; mlq-replay serve --listen unix:s --count 5 >seen & while [ ! -S s ]; do sleep 0.05; done; "
-            "mlq-replay run --url unix:s --max-lag 1h --results none; status=$?; wait; exit $status"};
+  c.argv = {
+      "sh", "-c",
+      "PATH=" MLQ_BIN_DIR
+      ":$PATH; mlq-replay serve --listen unix:s --count 5 >seen & while [ ! -S s ]; do sleep 0.05; done; "
+      "mlq-replay run --url unix:s --max-lag 1h --results none; status=$?; wait; exit $status"};
   c.folder = dir.path();
   c.input = arrivals(200);
   const Result result = run(c);
