@@ -223,6 +223,7 @@ void Script::frame() {
   out_ += fmt::format("set key bmargin center horizontal width 2{} noenhanced\n",
                       is_text() ? "" : " Left reverse");
   if (is_text()) out_ += "set errorbars 0\n";
+  if (!is_text()) out_ += "set pointsize 0.7\n";
   if (!is_text()) out_ += "set grid xtics ytics linetype 1 linewidth 0.5 linecolor rgb '#dddddd'\n";
   out_ += x_.commands + y_.commands;
 }

@@ -163,7 +163,7 @@ void TuneCollector::draw_cost(const std::string& prefix, Picture& into) const {
   into.title = "Cost of the trials, and the lowest so far";
   into.x = {.label = "trial"};
   into.y = {.label = "cost", .logarithmic = true};
-  if (costs_are_times_) into.y.quantity = Quantity::time;
+  if (costs_are_times_) into.y = {.label = "latency", .quantity = Quantity::time, .logarithmic = true};
   add_searches(searches_, costs_are_times_ ? 1e-9 : 1, prefix, into);
 }
 
