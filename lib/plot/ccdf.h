@@ -12,8 +12,8 @@
 namespace mlq::plot {
 
 // P(X >= x) at the lower end x of every bucket that holds a value, and the share of one value at the largest,
-// however many there are in its bucket: x in seconds, of values in ns. The other shares are exact, x is within
-// a bucket (0.4 %). Points that no eye tells apart (a hundredth of x and of the share) are left out.
+// however many there are in its bucket: x in seconds, of values in ns. The other shares are exact, x is
+// within a bucket (0.4 %). Points that no eye tells apart (a hundredth of x and of the share) are left out.
 std::vector<Point> ccdf(const stats::Histogram& histogram);
 // What a hist record counted; none if that is not ns in buckets like ours. An input Error that begins with
 // `where` if its fields contradict each other.

@@ -326,7 +326,7 @@ std::string Script::text() {
   size_t type = 0;
   for (const Curve& curve : picture_.curves) {
     data(curve, index);
-    if (!curve.with_last || index == 0) type = index + 1;
+    if (!curve.with_last || index == 0) ++type;
     plot(curve, index++, type);
   }
   return out_ + plots_ + "\n";
