@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <optional>
 
 #include "lib/base/fmath.h"
@@ -13,6 +14,9 @@
 namespace mlq::plot {
 namespace {
 
+// Filled ones first, which are seen on an interval: circle, square, triangle, rhombus, triangle; then the
+// same hollow.
+constexpr size_t kSymbols[] = {7, 5, 9, 13, 11, 6, 4, 8, 12, 10};
 constexpr double kHeadroom = 1.1;
 constexpr int kLinesAround = 9;        // of text: title, frame, marks, label, key
 constexpr double kOffTheFrame = 0.04;  // of an axis: a point on the frame would not be seen
@@ -89,6 +93,16 @@ std::optional<Range> linear_range(const Axis& axis, Range range, bool points_alo
   return Range{range.low - beyond, range.high + beyond};
 }
 
+// Where an axis begins and ends; a single value is in its middle.
+Range ends_of(const Axis& axis, const Range& range, bool points_alone) {
+  if (!axis.logarithmic) {
+    const double around = range.low == 0 ? 1 : std::abs(range.low) / 2;
+    return linear_range(axis, range, points_alone).value_or(Range{range.low - around, range.low + around});
+  }
+  const LogTicks log = ticks_of(axis, range);
+  return {log.from, log.to};
+}
+
 // gnuplot takes the name of a tick for a format.
 std::string tick_name(std::string_view text, size_t longest) {
   std::string out;
@@ -156,6 +170,7 @@ class Script {
   std::string title_end() const;
   std::string title() const;
   void frame();
+  Range interval_of(const Point& p) const;
   void data(const Curve& curve, size_t index);
   void band(const Curve& curve, size_t index);
   void plot(const Curve& curve, size_t index, size_t type, const char* dashes = "");
@@ -210,14 +225,15 @@ void Script::frame() {
   x_range_ = range_of(picture_, false);
   y_range_ = range_of(picture_, true);
   const bool alone = of_points_alone();
-  x_ = drawn_axis(picture_.x, 'x', x_range_, linear_range(picture_.x, x_range_, alone || in_rows()));
+  x_ = drawn_axis(picture_.x, 'x', x_range_, ends_of(picture_.x, x_range_, alone || in_rows()));
   std::optional<Range> y_ends;
   if (alone || highest_is_mark()) y_ends = linear_range(picture_.y, y_range_, alone);
   y_ = in_rows() ? rows_axis(picture_.y, static_cast<size_t>(is_text() ? canvas_.width / 2 : 60))
                  : drawn_axis(picture_.y, 'y', y_range_, y_ends);
   out_ += "set colorsequence podo\n";
   out_ += "set title " + title() + " noenhanced\n";
-  out_ += "set xlabel " + quoted(x_.label + x_.unit, widest()) + " noenhanced\n";
+  out_ += "set xlabel " + quoted(x_.label + x_.unit, widest()) + (is_text() ? "" : " offset 0,0.4") +
+          " noenhanced\n";
   if (!is_text() && !y_.label.empty())
     out_ += "set ylabel " + quoted(y_.label + y_.unit, widest()) + " noenhanced\n";
   out_ += fmt::format("set key bmargin center horizontal width 2{} noenhanced\n",
@@ -226,6 +242,18 @@ void Script::frame() {
   if (!is_text()) out_ += "set pointsize 0.7\n";
   if (!is_text()) out_ += "set grid xtics ytics linetype 1 linewidth 0.5 linecolor rgb '#dddddd'\n";
   out_ += x_.commands + y_.commands;
+}
+
+// Of a point; none is the point itself. In rows one without an end reaches to that of the axis.
+Range Script::interval_of(const Point& p) const {
+  const double centre = in_rows() ? p.x : p.y;
+  Range range{p.lo, p.hi};
+  const bool half = std::isnan(p.lo) != std::isnan(p.hi);
+  Range missing{centre, centre};
+  if (half && in_rows()) missing = ends_of(picture_.x, x_range_, true);
+  if (!std::isfinite(p.lo)) range.low = missing.low;
+  if (!std::isfinite(p.hi)) range.high = missing.high;
+  return range;
 }
 
 // x y a line, of points with intervals also lo hi; an empty line where the curve breaks.
@@ -239,9 +267,9 @@ void Script::data(const Curve& curve, size_t index) {
       continue;
     }
     out_ += fmt::format("{:.7g} {:.7g}", p.x * x_.factor, p.y * y_.factor);
-    const double centre = in_rows() ? p.x : p.y;
-    for (const double end : {p.lo, p.hi}) {
-      if (intervals) out_ += fmt::format(" {:.7g}", (std::isfinite(end) ? end : centre) * along);
+    if (intervals) {
+      const Range range = interval_of(p);
+      out_ += fmt::format(" {:.7g} {:.7g}", range.low * along, range.high * along);
     }
     out_ += '\n';
   }
@@ -273,7 +301,7 @@ void Script::add_plot(const std::string& what) {
 void Script::plot(const Curve& curve, size_t index, size_t type, const char* dashes) {
   const bool intervals = has_intervals(curve);
   const std::string source = fmt::format("$curve{}", index);
-  const size_t symbol = index + 1;
+  const size_t symbol = is_text() ? index + 1 : kSymbols[index % std::size(kSymbols)];
   const size_t widest = static_cast<size_t>(is_text() ? canvas_.width / 2 : 60);
   const std::string title = "title " + quoted(curve.label, widest);
   if (curve.shape == Shape::points && intervals) {
@@ -303,13 +331,7 @@ void Script::plot(const Curve& curve, size_t index, size_t type, const char* das
 // A mark is a curve of two points, so that the key names it.
 void Script::plot(const Mark& mark, size_t index) {
   const Axis& other = mark.vertical ? picture_.y : picture_.x;
-  Range across = mark.vertical ? y_range_ : x_range_;
-  if (other.logarithmic) {
-    const LogTicks log = ticks_of(other, across);
-    across = {log.from, log.to};
-  } else if (const auto ends = linear_range(other, across, of_points_alone())) {
-    across = *ends;
-  }
+  const Range across = ends_of(other, mark.vertical ? y_range_ : x_range_, of_points_alone());
   Curve line{mark.label, Shape::line, {}};
   for (const double at : {across.low, across.high})
     line.points.push_back(mark.vertical ? Point{mark.at, at} : Point{at, mark.at});

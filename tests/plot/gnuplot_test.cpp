@@ -169,6 +169,25 @@ TEST(PlotScript, PointsStayOffTheFrame) {
   EXPECT_NE(log.find("set yrange [5:2000]\n"), std::string::npos) << log;
 }
 
+// The median of a time that half of the runs did not reach.
+TEST(PlotScript, AnIntervalOfARowWithoutAnEndReachesToThatOfTheAxis) {
+  Picture p;
+  p.x = {.label = "trials", .from_zero = true};
+  p.y.rows = {"a", "b"};
+  p.curves = {{"median", Shape::points, {{100, 0, 50, kNone}, {60, 1}}}};
+  const std::string script = script_of(p);
+  EXPECT_NE(script.find("set xrange [-4:104]\n"), std::string::npos) << script;
+  EXPECT_NE(script.find("\n100 0 50 104\n60 1 60 60\n"), std::string::npos) << script;
+}
+
+TEST(PlotScript, ALimitCrossesAPictureOfOnePoint) {
+  Picture p = simple();
+  p.curves = {{"p99", Shape::line, {{0.5, 0.01}}}};
+  const std::string script = script_of(p);
+  EXPECT_NE(script.find("set xrange [250:750]\n"), std::string::npos) << script;
+  EXPECT_NE(script.find("\n250 50\n750 50\n"), std::string::npos) << script;
+}
+
 TEST(PlotTidy, TakesBlankBordersAway) {
   EXPECT_EQ(tidy_text("\f\n   \n a  \n\n  b\n \n"), " a\n\n  b\n");
   EXPECT_EQ(tidy_text(""), "");
