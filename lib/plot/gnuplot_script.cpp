@@ -48,7 +48,8 @@ Range with_intervals(Range range, Range intervals) {
   return range;
 }
 
-Range range_of(const Picture& picture, bool vertical) {
+// `margin`: the share of the axis that is left free at each end of a logarithmic one.
+Range range_of(const Picture& picture, bool vertical, double margin) {
   const Axis& axis = vertical ? picture.y : picture.x;
   const bool has_intervals = picture.y.rows.empty() == vertical;
   Range range, intervals;
@@ -72,7 +73,7 @@ Range range_of(const Picture& picture, bool vertical) {
   if (intervals.low <= intervals.high) range = with_intervals(range, intervals);
   if (axis.quantity != Quantity::percentile) {
     const double beyond =
-        1 + kOffTheFrame + fmath::expm1(kOffTheFrame * (fmath::log(range.high) - fmath::log(range.low)));
+        1 + margin + fmath::expm1(margin * (fmath::log(range.high) - fmath::log(range.low)));
     range.low /= beyond;
     range.high *= beyond;
   }
@@ -84,20 +85,20 @@ LogTicks ticks_of(const Axis& axis, const Range& range) {
                                                : log_ticks(range.low, range.high);
 }
 
-// A linear axis: curves go from edge to edge, points stay off the frame. An axis that begins near 0 begins at
-// 0.
-std::optional<Range> linear_range(const Axis& axis, Range range, bool points_alone) {
+// A linear axis: curves go from edge to edge (no margin), points stay off the frame. An axis that begins near
+// 0 begins at 0.
+std::optional<Range> linear_range(const Axis& axis, Range range, double margin) {
   if (!(range.low < range.high)) return std::nullopt;
   if (axis.from_zero || (range.low > 0 && range.low < range.high / 8)) range.low = std::min(range.low, 0.0);
-  const double beyond = points_alone ? kOffTheFrame * (range.high - range.low) : 0;
+  const double beyond = margin * (range.high - range.low);
   return Range{range.low - beyond, range.high + beyond};
 }
 
 // Where an axis begins and ends; a single value is in its middle.
-Range ends_of(const Axis& axis, const Range& range, bool points_alone) {
+Range ends_of(const Axis& axis, const Range& range, double margin) {
   if (!axis.logarithmic) {
     const double around = range.low == 0 ? 1 : std::abs(range.low) / 2;
-    return linear_range(axis, range, points_alone).value_or(Range{range.low - around, range.low + around});
+    return linear_range(axis, range, margin).value_or(Range{range.low - around, range.low + around});
   }
   const LogTicks log = ticks_of(axis, range);
   return {log.from, log.to};
@@ -167,6 +168,8 @@ class Script {
   size_t widest() const { return static_cast<size_t>(is_text() ? canvas_.width : 100); }
   bool highest_is_mark() const;
   bool of_points_alone() const;
+  double row() const;
+  Range x_ends() const;
   std::string title_end() const;
   std::string title() const;
   void frame();
@@ -196,6 +199,17 @@ bool Script::of_points_alone() const {
                                    [](const Curve& curve) { return curve.shape == Shape::points; });
 }
 
+// The share of the y axis that a row of text takes: closer to the frame a point would be on it.
+double Script::row() const {
+  constexpr int kFewestRows = 4;
+  return is_text() ? std::max(kOffTheFrame, 1.0 / std::max(kFewestRows, canvas_.height - kLinesAround))
+                   : kOffTheFrame;
+}
+
+Range Script::x_ends() const {
+  return ends_of(picture_.x, x_range_, of_points_alone() || in_rows() ? kOffTheFrame : 0);
+}
+
 bool same_letters(std::string_view a, std::string_view b) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
@@ -222,12 +236,14 @@ std::string Script::title() const {
 }
 
 void Script::frame() {
-  x_range_ = range_of(picture_, false);
-  y_range_ = range_of(picture_, true);
-  const bool alone = of_points_alone();
-  x_ = drawn_axis(picture_.x, 'x', x_range_, ends_of(picture_.x, x_range_, alone || in_rows()));
+  x_range_ = range_of(picture_, false, kOffTheFrame);
+  y_range_ = range_of(picture_, true, row());
+  x_ = drawn_axis(picture_.x, 'x', x_range_, x_ends());
   std::optional<Range> y_ends;
-  if (alone || highest_is_mark()) y_ends = linear_range(picture_.y, y_range_, alone);
+  if (of_points_alone())
+    y_ends = linear_range(picture_.y, y_range_, row());
+  else if (highest_is_mark())
+    y_ends = linear_range(picture_.y, y_range_, 0);
   y_ = in_rows() ? rows_axis(picture_.y, static_cast<size_t>(is_text() ? canvas_.width / 2 : 60))
                  : drawn_axis(picture_.y, 'y', y_range_, y_ends);
   out_ += "set colorsequence podo\n";
@@ -250,7 +266,7 @@ Range Script::interval_of(const Point& p) const {
   Range range{p.lo, p.hi};
   const bool half = std::isnan(p.lo) != std::isnan(p.hi);
   Range missing{centre, centre};
-  if (half && in_rows()) missing = ends_of(picture_.x, x_range_, true);
+  if (half && in_rows()) missing = x_ends();
   if (!std::isfinite(p.lo)) range.low = missing.low;
   if (!std::isfinite(p.hi)) range.high = missing.high;
   return range;
@@ -330,8 +346,7 @@ void Script::plot(const Curve& curve, size_t index, size_t type, const char* das
 
 // A mark is a curve of two points, so that the key names it.
 void Script::plot(const Mark& mark, size_t index) {
-  const Axis& other = mark.vertical ? picture_.y : picture_.x;
-  const Range across = ends_of(other, mark.vertical ? y_range_ : x_range_, of_points_alone());
+  const Range across = mark.vertical ? ends_of(picture_.y, y_range_, 0) : x_ends();
   Curve line{mark.label, Shape::line, {}};
   for (const double at : {across.low, across.high})
     line.points.push_back(mark.vertical ? Point{mark.at, at} : Point{at, mark.at});
