@@ -632,6 +632,15 @@ TEST(PlotSimigrad, FilesOfAStepAreOneSize) {
   EXPECT_EQ(curve.points[1].y, 10);
 }
 
+TEST(PlotGallery, ACurveThatCannotBeSeenIsNotInTheKey) {
+  const Picture picture = drawn(
+      "{\"type\":\"controller\",\"t_ns\":1,\"model\":\"m\",\"replica\":0,\"event\":\"e\",\"target_rows\":1,"
+      "\"alpha_ns_per_row\":0,\"beta_ns\":5,\"share_over\":0}\n",
+      "serve", "fit");
+  ASSERT_EQ(picture.curves.size(), 1u);
+  EXPECT_EQ(picture.curves[0].label, "fixed");
+}
+
 TEST(PlotBench, FiguresAreMediansWithTheLeastAndTheMost) {
   std::string text = "{\"type\":\"bench\",\"name\":\"other\",\"p50_us\":3}\n";
   for (const int value : {5, 1, 3})
