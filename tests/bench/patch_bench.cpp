@@ -79,7 +79,7 @@ void pieces(const std::string& update, const Bytes& base, const Bytes& next) {
       return patch::encode_piece(kBf16, std::span(base).subspan(i * piece, piece),
                                  std::span(next).subspan(i * piece, piece), codec, worker);
     };
-    for (size_t i = 0; i < count; ++i) packed += encode(i).packed.size();
+    for (size_t i = 0; i < count; ++i) packed += encode(i).sections.packed.size();
     const double share = static_cast<double>(packed) / static_cast<double>(base.size());
     measure(name + " made", base.size(), share, [&] {
       for (size_t i = 0; i < count; ++i) encode(i);
@@ -89,9 +89,9 @@ void pieces(const std::string& update, const Bytes& base, const Bytes& next) {
     measure(name + " applied", base.size(), share, [&] {
       for (size_t i = 0; i < count; ++i) {
         size_t at = 0, to = 0;
-        for (const quant::FrameEntry& frame : made.frames) {
+        for (const quant::FrameEntry& frame : made.sections.frames) {
           sections.resize(std::max<size_t>(sections.size(), to + frame.bytes));
-          worker.unpacker.unpack(std::span(made.packed).subspan(at, frame.packed_bytes), frame,
+          worker.unpacker.unpack(std::span(made.sections.packed).subspan(at, frame.packed_bytes), frame,
                                  std::span(sections).subspan(to, frame.bytes), name);
           at += frame.packed_bytes;
           to += frame.bytes;
