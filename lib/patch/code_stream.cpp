@@ -68,26 +68,27 @@ void CodeStream::fetch(uint64_t piece, quant::Worker& worker) const {
   if (frames_) return frames_->fetch(first_frames_[piece], first_frames_[piece + 1], worker.packed);
   const quant::Range range = quant::piece_at(elems_, kPieceWords, piece);
   const quant::Extent codes = code_extent(spec_, range), scales = scale_extent(spec_, elems_, range);
-  worker.packed.resize(codes.size + scales.size);
-  source_.read(stored_, codes.offset, std::span(worker.packed).first(codes.size));
-  source_.read(stored_, scales.offset, std::span(worker.packed).last(scales.size));
+  worker.packed.resize(scales.size + codes.size);
+  source_.read(stored_, scales.offset, std::span(worker.packed).first(scales.size));
+  source_.read(stored_, codes.offset, std::span(worker.packed).last(codes.size));
 }
 
+// Scales stand first, where any type of them is aligned.
 CodeStream::Piece CodeStream::unpack(uint64_t piece, quant::Worker& worker) const {
   const quant::Range range = quant::piece_at(elems_, kPieceWords, piece);
   const uint64_t codes = code_extent(spec_, range).size, scales = scale_extent(spec_, elems_, range).size;
-  if (!frames_) return {Bytes(worker.packed).first(codes), Bytes(worker.packed).last(scales)};
+  if (!frames_) return {Bytes(worker.packed).last(codes), Bytes(worker.packed).first(scales)};
   frames_->unpack(first_frames_[piece], first_frames_[piece + 1], worker.packed, worker.unpacker,
                   worker.sections);
-  worker.values.resize(codes + scales);
+  const bool as_they_are = planes_of_codes(spec_) == 1;
+  worker.values.resize(scales + (as_they_are ? 0 : codes));
   const std::span values(worker.values);
   Bytes sections = worker.sections;
-  const bool as_they_are = planes_of_codes(spec_) == 1;
   sections =
-      as_they_are ? sections.subspan(codes) : join(sections, planes_of_codes(spec_), values.first(codes));
-  join(sections, planes_of_scales(spec_), values.last(scales));
-  return {as_they_are ? Bytes(worker.sections).first(codes) : Bytes(values).first(codes),
-          Bytes(values).last(scales)};
+      as_they_are ? sections.subspan(codes) : join(sections, planes_of_codes(spec_), values.last(codes));
+  join(sections, planes_of_scales(spec_), values.first(scales));
+  return {as_they_are ? Bytes(worker.sections).first(codes) : Bytes(values).last(codes),
+          Bytes(values).first(scales)};
 }
 
 }  // namespace mlq::patch

@@ -28,7 +28,7 @@ class CodeStream {
              uint64_t elems, std::string what);
 
   struct Piece {
-    std::span<const std::byte> codes, scales;
+    std::span<const std::byte> codes, scales;  // scales aligned as their type
   };
   // Reads a piece into the worker's packed; then makes it what it was, in its sections or values.
   void fetch(uint64_t piece, quant::Worker& worker) const;

@@ -96,6 +96,7 @@ class Stored {
     for (size_t i = 0; i < pieces_.size(); ++i) {
       stream.fetch(i, alone.worker);
       const CodeStream::Piece piece = stream.unpack(i, alone.worker);
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(piece.scales.data()) % size_of(spec_.code.scale), 0U);
       EXPECT_TRUE(std::ranges::equal(piece.codes, pieces_[i].codes))
           << spec_.code.bits << " bits, " << elems_;
       EXPECT_TRUE(std::ranges::equal(piece.scales, pieces_[i].scales))
