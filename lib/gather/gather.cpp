@@ -117,8 +117,9 @@ void Gather::exchange_headers(const Frame& frame, const std::optional<Error>& fa
     errors += take<double>(notes[rank], 72);
     const uint64_t expected = packing_of(rank, frame).payload_bytes;
     if (headers_[rank].payload_bytes != expected)
-      throw input_error("rank {} sends {} bytes where {} are expected; start all ranks with the same program",
-                        rank, headers_[rank].payload_bytes, expected);
+      throw AgreedError(
+          input_error("rank {} sends {} bytes where {} are expected; start all ranks with the same program",
+                      rank, headers_[rank].payload_bytes, expected));
   }
   report.rel_rmse = weights == 0 ? 0 : std::sqrt(errors / weights);
 }
@@ -173,8 +174,7 @@ void Gather::apply(const Frame& frame) {
       } else {
         const uint64_t offset = packings[share.rank].plain[plain[share.rank]++];
         const auto from = payload_of(share.rank).subspan(offset, bytes_of(tensors_[t].info, share.count));
-        // A raw frame is of what is held of quantised tensors; the others come anew with each step.
-        if (!frame.raw) std::copy(from.begin(), from.end(), held_at(t, share));
+        std::copy(from.begin(), from.end(), held_at(t, share));
       }
     }
   for (unsigned rank = 0; rank < comm_.size(); ++rank)
@@ -229,9 +229,9 @@ void Gather::send(const Frame& first, StepReport& report, const std::optional<Er
     const auto damaged = exchange_payloads(frame, report);
     if (!damaged) break;
     if (damaged_before)
-      throw environment_error(
+      throw AgreedError(environment_error(
           "step {}: what rank {} sent arrived damaged twice running; check memory and network", frame.step,
-          *damaged);
+          *damaged));
     say(fmt::format("step {}: what rank {} sent arrived damaged; it is sent again", frame.step, *damaged));
     damaged_before = true;
     frame.key = has_keys;
@@ -253,7 +253,7 @@ StepReport Gather::step(uint64_t step, const std::function<Source()>& open, bool
   });
   timed(report.comm_ns, [&] {
     agree_on_tensors(step, own, failure);
-    go_on_with_state();
+    if (state_) go_on_with_state();
   });
   failure = read_weights(*source);
   if (key_reason_.empty() && options_.key_every != 0 && step - *last_key_ >= options_.key_every)
@@ -271,11 +271,11 @@ StepReport Gather::step(uint64_t step, const std::function<Source()>& open, bool
       frame.key = options_.settings.cancel == Cancel::delta;
       send(frame, report, std::nullopt);
       if (!hashes_agree(report))
-        throw Error(
-            ExitKind::bug,
-            fmt::format(
-                "step {}: ranks hold different weights after a key frame too: their arithmetic differs",
-                step));
+        throw AgreedError(
+            Error(ExitKind::bug,
+                  fmt::format(
+                      "step {}: ranks hold different weights after a key frame too: their arithmetic differs",
+                      step)));
     }
     last_hash_ = step;
   }

@@ -53,8 +53,9 @@ struct StepReport {
 };
 
 // Collective: all ranks call the same functions in the same order. Not thread-safe. An Error ends it for all
-// ranks: input for bad input of any rank and for options that differ, environment for lost ranks and for a
-// payload that is damaged twice running, bug where hashes differ twice running.
+// ranks: that of opening and reading, or input for what was read, of any rank; input for options that differ;
+// environment for lost ranks and for a payload that is damaged twice running; bug where hashes differ twice
+// running. What all ranks find out together is an AgreedError (consent.h).
 class Gather {
  public:
   // Keeps references. A usage Error if the settings do not go together.
@@ -65,6 +66,10 @@ class Gather {
   // last that all ranks have; the next step goes on with it. Nothing (and the next step is a key frame) where
   // there is none; with strict an input Error.
   std::optional<uint64_t> resume(const std::string& path);
+  // Where that was the last step: holds what was held after it, without another one. `open` opens this rank's
+  // tensors of that step, since a state has nothing of those that are not quantised. An input Error if the
+  // state is of other tensors, options or ranks.
+  void restore(const std::function<tensorfile::Source()>& open);
 
   // `open` opens this rank's own tensors of that step; steps rise. `compare`: hashes are compared whatever
   // hash_every says.
@@ -83,6 +88,7 @@ class Gather {
   struct Own;
   void agree_on_tensors(uint64_t step, const ShardList& own, const std::optional<Error>& failure);
   void adopt_tensors(std::vector<JointTensor> tensors, std::vector<std::byte> lists);
+  bool take_up_state();
   void go_on_with_state();
   bool matches(const State& state) const;
   void load(const State& state);

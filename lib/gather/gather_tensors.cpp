@@ -18,6 +18,19 @@ uint32_t number_of(const std::string& name) {
   return number;
 }
 
+// That all are to do the same.
+void compare(const std::vector<NoteData>& notes) {
+  for (size_t rank = 0; rank < notes.size(); ++rank) {
+    if (take<uint64_t>(notes[rank], 0) != take<uint64_t>(notes[0], 0))
+      throw input_error("rank {} is at step {}, rank 0 at step {}; start all ranks with the same steps", rank,
+                        take<uint64_t>(notes[rank], 0), take<uint64_t>(notes[0], 0));
+    if (!std::equal(notes[0].begin() + 48, notes[0].end(), notes[rank].begin() + 48) ||
+        take<Digest>(notes[rank], 16) != take<Digest>(notes[0], 16))
+      throw input_error("rank {} was given other options than rank 0; start all ranks with the same ones",
+                        rank);
+  }
+}
+
 }  // namespace
 
 void Gather::agree_on_tensors(uint64_t step, const ShardList& own, const std::optional<Error>& failure) {
@@ -32,17 +45,9 @@ void Gather::agree_on_tensors(uint64_t step, const ShardList& own, const std::op
   put(note, 64, options_.hash_every);
   put(note, 72, options_.joining);
   const std::vector<NoteData> notes = exchange_notes(comm_, note, failure);
+  agreed([&] { compare(notes); });
   uint64_t longest = 0;
-  for (size_t rank = 0; rank < notes.size(); ++rank) {
-    if (take<uint64_t>(notes[rank], 0) != take<uint64_t>(notes[0], 0))
-      throw input_error("rank {} is at step {}, rank 0 at step {}; start all ranks with the same steps", rank,
-                        take<uint64_t>(notes[rank], 0), take<uint64_t>(notes[0], 0));
-    if (!std::equal(notes[0].begin() + 48, notes[0].end(), notes[rank].begin() + 48) ||
-        take<Digest>(notes[rank], 16) != take<Digest>(notes[0], 16))
-      throw input_error("rank {} was given other options than rank 0; start all ranks with the same ones",
-                        rank);
-    longest = std::max(longest, take<uint64_t>(notes[rank], 8));
-  }
+  for (const NoteData& n : notes) longest = std::max(longest, take<uint64_t>(n, 8));
   std::vector<std::byte> digests;
   for (const NoteData& n : notes) digests.insert(digests.end(), n.begin() + 32, n.begin() + 48);
   if (digests == lists_) return;
@@ -59,10 +64,13 @@ void Gather::agree_on_tensors(uint64_t step, const ShardList& own, const std::op
                               rank);
     lists.push_back(parse_list(bytes, fmt::format("rank {}", rank)));
   }
-  adopt_tensors(join_shards(options_.joining, lists, options_.like, options_.settings.block,
-                            [&](const tensorfile::TensorInfo& info) {
-                              return info.dtype != tensorfile::Dtype::f64 && selector_.why_not(info).empty();
-                            }),
+  const auto quantises = [&](const tensorfile::TensorInfo& info) {
+    return info.dtype != tensorfile::Dtype::f64 && selector_.why_not(info).empty();
+  };
+  adopt_tensors(agreed([&] {
+                  return join_shards(options_.joining, lists, options_.like, options_.settings.block,
+                                     quantises);
+                }),
                 std::move(digests));
 }
 

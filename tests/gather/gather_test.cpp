@@ -255,6 +255,32 @@ TEST_F(GatherFault, OfAnUnreadableShardIsEveryRanksError) {
   }
 }
 
+// What all find out together is agreed, so that one of them can say it; what one sees alone is not.
+TEST_F(GatherFault, ThatAllHaveFoundOutIsAgreed) {
+  const auto first_step = [&](ranks::Comm& comm, const std::string& file) {
+    Gather gather(comm, sliced(), kClock);
+    gather.step(0, opens(path(file)), false);
+  };
+  on_ranks(2, [&](ranks::Comm& comm) {
+    EXPECT_THROW(first_step(comm, comm.rank() == 1 ? "nowhere" : "0"), AgreedError);
+  });
+  write_model(path("other"), {normal_tensor("matrix", Dtype::f32, {4, 300})});
+  on_ranks(2, [&](ranks::Comm& comm) {
+    EXPECT_THROW(first_step(comm, comm.rank() == 1 ? "other" : "0"), AgreedError);
+  });
+  on_ranks(2, [&](ranks::Comm& comm) {
+    if (comm.rank() == 1) return;
+    try {
+      first_step(comm, "0");
+      ADD_FAILURE() << "the other rank is gone";
+    } catch (const AgreedError& error) {
+      ADD_FAILURE() << error.what();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ExitKind::environment);
+    }
+  });
+}
+
 TEST_F(GatherFault, OfADamagedShardIsEveryRanksError) {
   std::ofstream(path("damaged")) << "this is no safetensors file, whatever it is";
   const Outcomes outcomes = on_ranks(2, [&](ranks::Comm& comm) {
@@ -544,6 +570,29 @@ TEST_F(GatherState, OfOtherOptionsIsNotTaken) {
   other.settings.bits = 2;
   other.strict = true;
   EXPECT_EQ(run(0, 3, other, true).outcomes[1].substr(0, 2), "3:");
+}
+
+TEST_F(GatherState, OfTheLastStepIsHeldAgainWithoutAStep) {
+  for (const Cancel cancel : {Cancel::delta, Cancel::residual}) {
+    GatherOptions options = sliced();
+    options.settings = default_settings(cancel, 4);
+    const Run whole = run(0, 3, options, false);
+    const Outcomes outcomes = on_ranks(2, [&](ranks::Comm& comm) {
+      Gather gather(comm, options, kClock);
+      EXPECT_EQ(gather.resume(path("state" + std::to_string(comm.rank()))), 3u);
+      gather.restore(opens(path("3")));
+      EXPECT_EQ(gather.state_hash(), whole.hashes[comm.rank()]);  // of all tensors, not only the quantised
+    });
+    EXPECT_EQ(outcomes, (Outcomes{"", ""}));
+    const Outcomes others = on_ranks(2, [&](ranks::Comm& comm) {
+      GatherOptions other = options;
+      other.settings.bits = 2;
+      Gather gather(comm, other, kClock);
+      gather.resume(path("state" + std::to_string(comm.rank())));
+      EXPECT_THROW(gather.restore(opens(path("3"))), AgreedError);
+    });
+    EXPECT_EQ(others, (Outcomes{"", ""}));
+  }
 }
 
 TEST_F(GatherState, ThatIsDamagedIsNotTaken) {

@@ -204,7 +204,7 @@ records::QuantBench record_of(const gather::GatherBench& bench, const gather::Ga
 }
 
 ExitKind bench_gather(GatherBenchArguments& a, Context& context) {
-  const auto comm = launched_ranks(a.timeout_ns, "bench gather");
+  const auto comm = launched_ranks(context, a.timeout_ns, "bench gather");
   a.bench.threads = context.threads();
   a.bench.stop = &context.stop();
   const bool writes = comm->rank() == 0;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <filesystem>
 #include <memory>
@@ -84,6 +85,11 @@ void RecordStream::simulated(const records::SimulatedGather& record) {
   if (writer_) writer_->write(record);
 }
 
+void RecordStream::keep_interrupted() {
+  context_.keep_output();
+  if (writer_) writer_->keep_interrupted();
+}
+
 void RecordStream::end(bool interrupted) {
   if (!writer_) return;
   records::End end;
@@ -118,6 +124,12 @@ tensorfile::Source open_model(const Context& context, const std::string& path, b
     if (error.kind() == ExitKind::input && *options.stop) throw Interrupted();
     throw;
   }
+}
+
+tensorfile::Source open_shard(const std::string& path) {
+  tensorfile::Source source = tensorfile::open_source(path, {});
+  refuse_output_into(source);
+  return source;
 }
 
 void check_output(const std::string& out, const tensorfile::Source& source, bool sharded) {
@@ -168,6 +180,20 @@ uint64_t total_bytes(const tensorfile::Source& source) {
   uint64_t total = 0;
   for (const auto& tensor : source.tensors()) total += tensor.size_bytes;
   return total;
+}
+
+unsigned parse_code_bits(std::string_view text) {
+  const uint64_t bits = parse_count(text);
+  if (bits != 8 && bits != 4 && bits != 3 && bits != 2)
+    throw usage_error("\"{}\" must be 8, 4, 3 or 2", text);
+  return static_cast<unsigned>(bits);
+}
+
+uint64_t parse_block_elems(std::string_view text) {
+  const uint64_t elems = parse_count(text);
+  if (elems < 16 || elems > 16384 || !std::has_single_bit(elems))
+    throw usage_error("\"{}\" must be a power of two from 16 to 16384", text);
+  return elems;
 }
 
 double parse_decibels(std::string_view text) {

@@ -1,5 +1,6 @@
 // Run under mpirun by tests/ranks/mpi: collectives over MPI, in parts too.
 #include <cstdio>
+#include <cstdlib>
 #include <vector>
 
 #include "lib/base/error.h"
@@ -27,7 +28,11 @@ bool gathers(Comm& comm, size_t bytes) {
 
 int main() {
   try {
-    const auto comm = mlq::ranks::mpi_ranks(60'000'000'000, kPart);
+    const auto late = [](const mlq::Error& error) {
+      std::printf("%s\n", error.what());
+      std::_Exit(static_cast<int>(error.kind()));
+    };
+    const auto comm = mlq::ranks::mpi_ranks(60'000'000'000, late, kPart);
     bool right = comm->size() == 3;
     for (const size_t bytes : {0, 1, 999, 1000, 1001, 2000, 4500}) right = right && gathers(*comm, bytes);
     comm->barrier();
