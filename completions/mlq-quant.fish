@@ -196,7 +196,7 @@ complete -c mlq-quant -n '__fish_seen_subcommand_from chain' -s q -l quiet -d 'P
 complete -c mlq-quant -n '__fish_seen_subcommand_from chain' -s v -l verbose -d 'Say more about what is done'
 complete -c mlq-quant -n '__fish_seen_subcommand_from chain' -s h -l help -d 'Print this help'
 complete -c mlq-quant -n '__fish_seen_subcommand_from gather' -F
-complete -c mlq-quant -n '__fish_seen_subcommand_from gather' -s o -l output -r -F -d 'Where to write what was gathered; with {rank} for every rank, else for rank 0; with {step} after every step, else after the last'
+complete -c mlq-quant -n '__fish_seen_subcommand_from gather' -s o -l output -r -F -d 'Where to write what was gathered; with {rank} for every rank, else for rank 0; with {step} after every step, else after the last that was done'
 complete -c mlq-quant -n '__fish_seen_subcommand_from gather' -l cancel -x -a 'delta residual dither:8 none' -d 'How the noise is cancelled: delta, residual, dither:N or none'
 complete -c mlq-quant -n '__fish_seen_subcommand_from gather' -l bits -x -d 'Bits of a code: 8, 4, 3 or 2'
 complete -c mlq-quant -n '__fish_seen_subcommand_from gather' -l block -x -d 'Elements with one scale: a power of two from 16 to 16384'
@@ -213,7 +213,7 @@ complete -c mlq-quant -n '__fish_seen_subcommand_from gather' -l rekey-above -x 
 complete -c mlq-quant -n '__fish_seen_subcommand_from gather' -l hash-every -x -d 'Steps from one comparison of hashes to the next; 0: first and last'
 complete -c mlq-quant -n '__fish_seen_subcommand_from gather' -l state -r -F -d 'Where each rank keeps what it needs to resume: FILE.0 and FILE.1'
 complete -c mlq-quant -n '__fish_seen_subcommand_from gather' -l state-every -x -d 'Steps from one state to the next'
-complete -c mlq-quant -n '__fish_seen_subcommand_from gather' -l resume -d 'Go on after the last state that all ranks have'
+complete -c mlq-quant -n '__fish_seen_subcommand_from gather' -l resume -d 'Go on after the last state that all ranks have; after the last step, OUT is written from it'
 complete -c mlq-quant -n '__fish_seen_subcommand_from gather' -l slice -d 'All ranks read the same file, and each takes its part'
 complete -c mlq-quant -n '__fish_seen_subcommand_from gather' -l join -x -a 'rows flat' -d 'How shards are joined'
 complete -c mlq-quant -n '__fish_seen_subcommand_from gather' -l like -r -F -d 'Of --join flat: a model with these tensors'
