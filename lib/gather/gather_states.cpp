@@ -86,7 +86,7 @@ void Gather::exchange_held(uint64_t step) {
   const Packing packing = packing_of(comm_.rank(), frame);
   WireHeader& header = own_->header;
   header = make_header(options_.settings, frame, comm_.rank(), comm_.size());
-  sending_.assign(sizeof header + packing.payload_bytes, std::byte{0});
+  PieceSender sender = open_wire(frame);
   for (size_t i = 0; i < own_->quantised.size(); ++i) {
     const Own::Owned& owned = own_->quantised[i];
     const std::byte* const from = held_at(owned.tensor, owned.share);
@@ -96,11 +96,12 @@ void Gather::exchange_held(uint64_t step) {
     std::copy(own_->plain[i].weights.begin(), own_->plain[i].weights.end(),
               sending_.data() + sizeof header + packing.plain[i]);
   header.payload_bytes = packing.payload_bytes;
-  header.digest = quant::digest_of(std::span(sending_).subspan(sizeof header));
+  header.digest = quant::digest_of(std::span(sending_).subspan(sizeof header, packing.payload_bytes));
   std::memcpy(sending_.data(), &header, sizeof header);
+  sender.finish();
   StepReport unused;
   exchange_headers(frame, std::nullopt, unused);
-  if (exchange_payloads(frame, unused))
+  if (compare_payloads(frame))
     throw AgreedError(environment_error(
         "the states of the ranks arrived damaged; check memory and network, and start again"));
   apply(frame);

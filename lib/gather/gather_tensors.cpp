@@ -44,6 +44,7 @@ void Gather::agree_on_tensors(uint64_t step, const ShardList& own, const std::op
   put(note, 56, options_.rekey_above);
   put(note, 64, options_.hash_every);
   put(note, 72, options_.joining);
+  put(note, 80, options_.wire_piece);
   const std::vector<NoteData> notes = exchange_notes(comm_, note, failure);
   agreed([&] { compare(notes); });
   uint64_t longest = 0;

@@ -23,7 +23,9 @@ constexpr int64_t kLongest = 315'360'000'000'000'000;
 // The module, as lib/mpi/mpi_comm.cpp has it.
 struct Module {
   int (*begin)(int* rank, int* size);
-  int (*all_gather)(const void* mine, uint64_t bytes, void* all, uint64_t part, int64_t timeout_ns);
+  int (*start)(const void* mine, uint64_t bytes, void* all, uint64_t stride, int64_t timeout_ns);
+  int (*progress)();
+  int (*finish)(int64_t timeout_ns);
   const char* (*error)();
   void (*end)(int64_t timeout_ns);
 };
@@ -43,7 +45,9 @@ Module load() {
         ::dlerror());
   Module module{};
   find(handle, "mlq_mpi_comm_begin", module.begin);
-  find(handle, "mlq_mpi_comm_all_gather", module.all_gather);
+  find(handle, "mlq_mpi_comm_start", module.start);
+  find(handle, "mlq_mpi_comm_progress", module.progress);
+  find(handle, "mlq_mpi_comm_finish", module.finish);
   find(handle, "mlq_mpi_comm_error", module.error);
   find(handle, "mlq_mpi_comm_end", module.end);
   return module;
@@ -102,9 +106,12 @@ class MpiRanks final : public Comm {
   unsigned rank() const override { return rank_; }
   unsigned size() const override { return size_; }
   std::string_view transport() const override { return "MPI"; }
-  void all_gather(std::span<const std::byte> mine, std::span<std::byte> all) override {
-    check(module_.all_gather(mine.data(), mine.size(), all.data(), part_, timeout_));
+  void start(std::span<const std::byte> mine, std::byte* all, uint64_t stride) override {
+    for (uint64_t at = 0; at < mine.size(); at += part_)
+      check(module_.start(mine.data() + at, std::min(part_, mine.size() - at), all + at, stride, timeout_));
   }
+  void progress() override { check(module_.progress()); }
+  void finish() override { check(module_.finish(timeout_)); }
   void barrier() override {
     const std::byte mine{};
     std::string all(size_, '\0');

@@ -10,7 +10,7 @@
 
 namespace mlq::ranks {
 
-// Counts in MPI are int: more bytes than this go in several calls.
+// Counts in MPI are int: what is longer goes in parts.
 inline constexpr uint64_t kMpiPart = uint64_t{256} << 20;
 
 // Called on a thread of its own where MPI waits for other ranks beyond the timeout within itself, and cannot

@@ -438,11 +438,11 @@ TEST_F(GatherFault, OfDriftIsMendedByAKeyFrame) {
 
 TEST_F(GatherFault, OfDriftThatAKeyFrameDoesNotMendIsABug) {
   const Outcomes outcomes = on_ranks(2, [&](ranks::Comm& comm) {
-    // Rank 1 says another hash than it has: the note after headers, payload and verdict.
+    // Rank 1 says another hash than it has: the note after payload, headers and verdict.
     size_t since_payload = 100;
     const Tampered::Mine lies = [&](size_t, std::span<std::byte> mine) {
       if (mine.size() > 1024) since_payload = 0;
-      if (++since_payload != 3) return;
+      if (++since_payload != 4) return;
       mine[512 - kNoteBytes] ^= std::byte{1};
       const quant::Digest digest = quant::digest_of(mine.subspan(sizeof(quant::Digest)));
       std::memcpy(mine.data(), digest.data(), digest.size());

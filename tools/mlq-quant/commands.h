@@ -75,6 +75,7 @@ void check_output(const std::string& out, const tensorfile::Source& source, bool
 quant::Resources resources(cli::Context& context, uint64_t memory_bytes, uint64_t total);
 cli::Option memory_option(uint64_t& memory_bytes);
 cli::Option records_option(std::string& path);
+cli::Option piece_option(uint64_t& bytes);
 uint64_t total_bytes(const tensorfile::Source& source);
 
 // What an encoder's options say of formats; the options of encode and plan.

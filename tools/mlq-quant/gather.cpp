@@ -392,6 +392,7 @@ cli::Command gather_command() {
            .one_of({{"rows", "along the first dimension"}, {"flat", "end to end, to the tensors of --like"}})
            .shown_default("rows"),
        cli::text("like", "FILE", "Of --join flat: a model with these tensors.", a.like).file(),
+       piece_option(a.options.wire_piece),
        cli::value_option("timeout", "TIME", "How long to wait for other ranks.", a.timeout_ns,
                          cli::above_zero(parse_duration))
            .shown_default("60s"),
