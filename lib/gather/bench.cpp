@@ -67,18 +67,22 @@ struct Times {
   int64_t all = 0, comm = 0, bf16 = 0, bf16_in_pieces = 0;
 };
 
-// The slowest rank's, and whether one was asked to stop.
-Times slowest(ranks::Comm& comm, const Times& mine, const StopFlag* stop, bool& stopped) {
+// The slowest rank's; where one was asked to stop, all are.
+// `stopped` then; a flag may be set at any time, and ranks must not look at theirs alone.
+Times slowest(ranks::Comm& comm, const Times& mine, StopFlag& stop, bool& stopped) {
   NoteData note{};
   put(note, 0, mine);
-  put(note, sizeof mine, uint64_t{stop != nullptr && static_cast<bool>(*stop)});
+  put(note, sizeof mine, int64_t{stop.signal()});
+  int64_t signal = 0;
   Times out;
   for (const NoteData& n : exchange_notes(comm, note)) {
     const auto times = take<Times>(n, 0);
     out = {std::max(out.all, times.all), std::max(out.comm, times.comm), std::max(out.bf16, times.bf16),
            std::max(out.bf16_in_pieces, times.bf16_in_pieces)};
-    stopped = stopped || take<uint64_t>(n, sizeof mine) != 0;
+    signal = std::max(signal, take<int64_t>(n, sizeof mine));
   }
+  stopped = signal != 0;
+  if (stopped) stop.request(static_cast<int>(signal));
   return out;
 }
 
@@ -92,10 +96,12 @@ int64_t median(std::vector<int64_t> values) {
 
 void bench_gather(ranks::Comm& comm, const GatherBench& bench, const Clock& clock,
                   const std::function<void(const GatherBenchResult&)>& report) {
+  StopFlag nobody;
+  StopFlag& stop = bench.stop == nullptr ? nobody : *bench.stop;
+  bool stopped = false;
   for (const unsigned bits : bench.bits) {
     Share share(comm, bench, bits);
     std::vector<int64_t> all, wire, bf16, pieces;
-    bool stopped = false;
     const auto time_of = [&](const auto& work) {
       const int64_t begin = clock.now_ns();
       work();
@@ -113,7 +119,7 @@ void bench_gather(ranks::Comm& comm, const GatherBench& bench, const Clock& cloc
       times.bf16 = time_of([&] { share.send_bf16(); });
       comm.barrier();
       times.bf16_in_pieces = time_of([&] { share.send_bf16_in_pieces(); });
-      times = slowest(comm, times, bench.stop, stopped);
+      times = slowest(comm, times, stop, stopped);
       spent += times.all + times.bf16 + times.bf16_in_pieces;
       all.push_back(times.all), wire.push_back(times.comm), bf16.push_back(times.bf16);
       pieces.push_back(times.bf16_in_pieces);

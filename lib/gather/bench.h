@@ -19,7 +19,7 @@ struct GatherBench {
   unsigned threads = 1;
   uint64_t piece = kWirePiece;      // bytes that are sent at a time
   int64_t time_ns = 2'000'000'000;  // for each number of bits
-  const StopFlag* stop = nullptr;
+  StopFlag* stop = nullptr;         // where one rank is asked to stop, the flags of all are set
 };
 
 struct GatherBenchResult {
