@@ -67,8 +67,8 @@ struct Times {
   int64_t all = 0, comm = 0, bf16 = 0, bf16_in_pieces = 0;
 };
 
-// The slowest rank's; where one was asked to stop, all are.
-// `stopped` then; a flag may be set at any time, and ranks must not look at theirs alone.
+// The slowest rank's. Where one was asked to stop, all are, and `stopped`: a flag may be set at any time, so
+// ranks do not look at theirs alone.
 Times slowest(ranks::Comm& comm, const Times& mine, StopFlag& stop, bool& stopped) {
   NoteData note{};
   put(note, 0, mine);

@@ -14,8 +14,8 @@ struct OwnPart {
   const void* weights = nullptr;  // of the part's source type
   const void* held = nullptr;     // of the state's type: what receivers hold
   void* next = nullptr;           // what they will hold
-  const float* residual = nullptr;
-  float* next_residual = nullptr;
+  const void* residual = nullptr;
+  void* next_residual = nullptr;
 };
 
 struct PartError {

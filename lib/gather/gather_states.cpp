@@ -64,7 +64,7 @@ bool Gather::matches(const State& state) const {
     const StateTensor* const residual = find(state, residual_name(name));
     return held != nullptr && held->bytes.size() == owned.next.size() &&
            (owned.residual.empty() ||
-            (residual != nullptr && residual->bytes.size() == owned.residual.size() * sizeof(float)));
+            (residual != nullptr && residual->bytes.size() == owned.residual.size()));
   });
 }
 
@@ -73,9 +73,7 @@ void Gather::load(const State& state) {
     const std::string& name = tensors_[owned.tensor].info.name;
     const auto& held = find(state, name)->bytes;
     std::copy(held.begin(), held.end(), held_at(owned.tensor, owned.share));
-    if (!owned.residual.empty())
-      std::memcpy(owned.residual.data(), find(state, residual_name(name))->bytes.data(),
-                  owned.residual.size() * sizeof(float));
+    if (!owned.residual.empty()) owned.residual = find(state, residual_name(name))->bytes;
   }
 }
 
@@ -169,9 +167,9 @@ void Gather::save(const std::string& path) {
                                                                             : tensorfile::Dtype::bf16;
     state.tensors.push_back({name, dtype, {held, held + owned.next.size()}});
     if (owned.residual.empty()) continue;
-    const auto residual = std::as_bytes(std::span(owned.residual));
+    const bool small = options_.settings.residual_type == ResidualType::int8;
     state.tensors.push_back(
-        {residual_name(name), tensorfile::Dtype::f32, {residual.begin(), residual.end()}});
+        {residual_name(name), small ? tensorfile::Dtype::u8 : tensorfile::Dtype::f32, owned.residual});
   }
   write_state(state_path(path, generation_), state);
   generation_ = 1 - generation_;

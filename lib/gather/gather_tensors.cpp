@@ -98,12 +98,9 @@ void Gather::adopt_tensors(std::vector<JointTensor> tensors, std::vector<std::by
           {share.count, *quant::source_float(tensor.info.dtype), number_of(tensor.info.name), share.first});
       if (!mine) continue;
       const bool feeds_back = options_.settings.cancel == Cancel::residual;
-      own_->quantised.push_back({t,
-                                 share,
-                                 {},
-                                 std::vector<std::byte>(share.count * width),
-                                 std::vector<float>(feeds_back ? share.count : 0),
-                                 std::vector<float>(feeds_back ? share.count : 0)});
+      const std::vector<std::byte> residual(feeds_back ? residual_bytes(options_.settings, share.count) : 0);
+      own_->quantised.push_back(
+          {t, share, {}, std::vector<std::byte>(share.count * width), residual, residual});
     }
   }
   if (std::none_of(tensors_.begin(), tensors_.end(), [](const JointTensor& t) { return t.quantised; }))

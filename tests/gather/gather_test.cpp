@@ -108,6 +108,17 @@ TEST_F(GatherTest, OneTwoAndFourRanksHoldTheSame) {
     }
 }
 
+TEST_F(GatherTest, AnyNumberOfRanksAndThreadsKeepsTheSameResidualOfEightBits) {
+  GatherOptions options = options_of(Cancel::residual, 3);
+  options.settings.residual_type = ResidualType::int8;
+  options.settings.block = 16;
+  const std::string expected = sliced_hashes(1, options, 3)[0];
+  options.threads = 3;
+  for (const std::string& hash : sliced_hashes(4, options, 3)) EXPECT_EQ(hash, expected);
+  options.settings.residual_type = ResidualType::f32;
+  EXPECT_NE(sliced_hashes(1, options, 3)[0], expected);
+}
+
 TEST_F(GatherTest, ThreadsChangeNothing) {
   GatherOptions options = options_of(Cancel::delta, 4);
   const std::string expected = sliced_hashes(2, options, 3)[0];
@@ -527,6 +538,32 @@ TEST_F(GatherState, ResumedEndsInTheSameBytes) {
     for (const std::string file : {"state0.0", "state0.1", "state1.0", "state1.1"})
       std::filesystem::remove(path(file));
   }
+}
+
+TEST_F(GatherState, HasAResidualOfEightBits) {
+  GatherOptions options = sliced();
+  options.settings = default_settings(Cancel::residual, 4);
+  options.settings.residual_type = ResidualType::int8;
+  const Run whole = run(0, 3, options, false);
+  run(0, 1, options, false);
+  // 40 rows of 333, cut between blocks of 64: of this rank 105 of 209 blocks, with a bf16 scale each.
+  const auto state = read_state(path("state0.1"));
+  ASSERT_TRUE(state);
+  ASSERT_EQ(state->tensors.size(), 2u);
+  for (const StateTensor& tensor : state->tensors)
+    if (tensor.name == "matrix.mlq.residual") {
+      EXPECT_EQ(tensor.dtype, Dtype::u8);
+      EXPECT_EQ(tensor.bytes.size() % 66, 0u);
+      EXPECT_NEAR(static_cast<double>(tensor.bytes.size()), 66 * 104, 66);
+    }
+  const Run resumed = run(0, 3, options, true);
+  EXPECT_EQ(resumed.first[0].step, 2u);
+  EXPECT_EQ(resumed.hashes, whole.hashes);
+  // One of 32 bits is of other options.
+  run(0, 1, options, false);
+  options.settings.residual_type = ResidualType::f32;
+  EXPECT_NE(run(0, 2, options, true).notes[0].find("is of other tensors, options or ranks"),
+            std::string::npos);
 }
 
 TEST_F(GatherState, TheLastThatAllHaveIsTaken) {

@@ -33,6 +33,7 @@ struct GatherArguments {
   gather::GatherOptions options;
   std::optional<double> beta;
   std::optional<uint64_t> residual_reset;
+  std::optional<gather::ResidualType> residual_type;
   std::string rival;
   Steps steps;
   uint64_t state_every = 100;
@@ -81,8 +82,12 @@ gather::Settings settings_of(const GatherArguments& a, uint64_t seed) {
   const bool qwz = a.rival == "qwz";
   if (qwz && parsed.cancel != Cancel::none)
     throw usage_error("--rival qwz: cancels nothing; give --cancel none with it");
-  if (parsed.cancel != Cancel::residual && (a.beta || a.residual_reset))
-    throw usage_error("{}: is of --cancel residual alone", a.beta ? "--beta" : "--residual-reset");
+  const char* const of_residual = a.beta             ? "--beta"
+                                  : a.residual_reset ? "--residual-reset"
+                                  : a.residual_type  ? "--residual-dtype"
+                                                     : nullptr;
+  if (parsed.cancel != Cancel::residual && of_residual != nullptr)
+    throw usage_error("{}: is of --cancel residual alone", of_residual);
   if (parsed.cancel == Cancel::dither && a.grid == kernels::Grid::mse)
     throw usage_error("--grid mse: not with --cancel dither:N, whose scales may not depend on its offsets");
   gather::Settings s = gather::default_settings(parsed.cancel, a.bits.value_or(qwz ? 8 : 4));
@@ -97,6 +102,7 @@ gather::Settings settings_of(const GatherArguments& a, uint64_t seed) {
   if (a.key_bits) s.key_bits = *a.key_bits;
   s.beta = a.beta.value_or(1);
   s.residual_reset = a.residual_reset.value_or(0);
+  s.residual_type = a.residual_type.value_or(gather::ResidualType::f32);
   gather::validate(s);
   return s;
 }
@@ -354,6 +360,11 @@ cli::Command gather_command() {
        cli::value_option("residual-reset", "STEPS", "Of residual: when it begins anew; 0 is never.",
                          a.residual_reset, parse_count)
            .shown_default("0"),
+       cli::value_option("residual-dtype", "TYPE",
+                         "Of residual: how it is kept, int8 with a scale for each block.", a.residual_type,
+                         gather::parse_residual_type)
+           .one_of({"f32", "int8"})
+           .shown_default("f32"),
        cli::text("rival", "NAME", "Gather as another program does: qwz, as ZeRO++.", a.rival)
            .one_of({"qwz"})});
   command.add(

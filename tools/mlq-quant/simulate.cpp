@@ -238,6 +238,11 @@ cli::Command simulate_command() {
        cli::value_option("strata", "N", "Of dither: gathers over which offsets are spread.", a.options.strata,
                          parse_strata)
            .shown_default("8"),
+       cli::value_option("residual-dtype", "TYPE",
+                         "Of residual: how it is kept, int8 with a scale for each block.",
+                         a.options.residual_type, gather::parse_residual_type)
+           .one_of({"f32", "int8"})
+           .shown_default("f32"),
        cli::value_option("tolerance", "RATIO", "Largest relative error of one gather that is safe.",
                          a.options.tolerance, parse_tolerance)
            .shown_default("0.0021, a quarter more than rounding to bf16"),
