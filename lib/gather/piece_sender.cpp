@@ -16,8 +16,9 @@ PieceSender::PieceSender(ranks::Comm& comm, std::span<const std::byte> mine, std
 
 void PieceSender::ready(uint64_t bytes) {
   const bool whole = bytes >= mine_.size();
+  const uint64_t before = next_;
   while (next_ < pieces_ && (whole || (next_ + 1) * piece_ <= bytes)) send(next_++);
-  comm_.progress();
+  if (next_ != before) comm_.progress();
 }
 
 void PieceSender::finish() {
