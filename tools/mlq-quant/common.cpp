@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <filesystem>
 #include <memory>
@@ -85,6 +86,11 @@ void RecordStream::simulated(const records::SimulatedGather& record) {
   if (writer_) writer_->write(record);
 }
 
+void RecordStream::keep_interrupted() {
+  context_.keep_output();
+  if (writer_) writer_->keep_interrupted();
+}
+
 void RecordStream::end(bool interrupted) {
   if (!writer_) return;
   records::End end;
@@ -103,6 +109,13 @@ void refuse_output_into(const tensorfile::Source& source) {
     if (::stat(file.c_str(), &in) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
       throw environment_error("{}: is the input and the output; write to another file, or use -o", file);
   }
+}
+
+void refuse_patch(const tensorfile::Source& source) {
+  for (size_t i = 0; i < source.shards(); ++i)
+    if (patch::is_patch(source.shard(i).metadata))
+      throw input_error("{}: is a patch and no model; mlq-quant apply makes the model that it leads to",
+                        source.shard(i).file);
 }
 
 // What a model is read from: its files and, if it has one, their index.
@@ -131,10 +144,14 @@ tensorfile::Source open_weights(const Context& context, const std::string& path,
 
 tensorfile::Source open_model(const Context& context, const std::string& path, bool u2_is_bf16) {
   tensorfile::Source source = open_weights(context, path, u2_is_bf16);
-  for (size_t i = 0; i < source.shards(); ++i)
-    if (patch::is_patch(source.shard(i).metadata))
-      throw input_error("{}: is a patch and no model; mlq-quant apply makes the model that it leads to",
-                        source.shard(i).file);
+  refuse_patch(source);
+  return source;
+}
+
+tensorfile::Source open_shard(const std::string& path) {
+  tensorfile::Source source = tensorfile::open_source(path, {});
+  refuse_output_into(source);
+  refuse_patch(source);
   return source;
 }
 
@@ -193,10 +210,30 @@ cli::Option records_option(std::string& path) {
   return cli::text("records", "FILE", "Where the records go.", path).file().shown_default("-");
 }
 
+cli::Option piece_option(uint64_t& bytes) {
+  return cli::value_option("piece", "SIZE", "Bytes that a rank sends at a time, while it encodes more.",
+                           bytes, cli::above_zero(parse_size))
+      .shown_default("60KiB");
+}
+
 uint64_t total_bytes(const tensorfile::Source& source) {
   uint64_t total = 0;
   for (const auto& tensor : source.tensors()) total += tensor.size_bytes;
   return total;
+}
+
+unsigned parse_code_bits(std::string_view text) {
+  const uint64_t bits = parse_count(text);
+  if (bits != 8 && bits != 4 && bits != 3 && bits != 2)
+    throw usage_error("\"{}\" must be 8, 4, 3 or 2", text);
+  return static_cast<unsigned>(bits);
+}
+
+uint64_t parse_block_elems(std::string_view text) {
+  const uint64_t elems = parse_count(text);
+  if (elems < 16 || elems > 16384 || !std::has_single_bit(elems))
+    throw usage_error("\"{}\" must be a power of two from 16 to 16384", text);
+  return elems;
 }
 
 double parse_decibels(std::string_view text) {
