@@ -138,7 +138,7 @@ inline std::vector<Typical> typical_commands() {
        .input = samples()},
       {.name = "serve_run",
        .argv = {"mlq-serve", "run", "--model", "m=http://127.0.0.1:9", "--listen", "127.0.0.1:0", "--admin",
-                "off", "--for", "100ms"},
+                "off", "--duration", "100ms"},
        .keeps_output = true},
       {.name = "tune_init", .argv = {"mlq-tune", "init", "--preset", "triton"}, .has_end = false},
       {.name = "tune_simulate",
@@ -218,7 +218,7 @@ inline std::vector<Typical> typical_commands() {
        .input = results()},
       {.name = "simigrad_inspect", .argv = {"mlq-simigrad", "inspect", "--list", gradients()}},
       {.name = "simigrad_measure",
-       .argv = {"mlq-simigrad", "estimate", "--group-samples", "8", "--tensors", "weight", gradients()}},
+       .argv = {"mlq-simigrad", "estimate", "--group-samples", "8", "--include", "weight", gradients()}},
   };
   return rows;
 }
