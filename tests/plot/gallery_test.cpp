@@ -622,6 +622,21 @@ TEST(PlotGather, OfAWayTheWorstTensorCountsAndItIsSafeIfItIsForAll) {
   EXPECT_EQ(curve_named(picture, "safe").points[0].x, 8);
 }
 
+TEST(PlotSimigrad, TensorsHaveTheirShareOfTheSquaredNorm) {
+  const auto gram = [](const std::string& tensor, const std::string& sums) {
+    return fmt::format(
+        "{{\"type\":\"gram_tensor\",\"tensor\":\"{}\",\"step\":0,\"batch_samples\":4,\"groups\":2,{}}}\n",
+        tensor, sums);
+  };
+  // Of gradients (3, 0) and (1, 0) the mean is (2, 0).
+  const std::string text = gram("h.0.w", "\"gram\":[9,3,1]") + gram("h.1.w", "\"mean_norm_sq\":8") +
+                           gram("wte", "\"mean_norm_sq\":4");
+  const Picture picture = drawn(text, "simigrad", "tensors");
+  EXPECT_EQ(picture.y.rows, (std::vector<std::string>{"h.*.w", "wte"}));
+  EXPECT_DOUBLE_EQ(picture.curves.at(0).points.at(0).x, 0.75);
+  EXPECT_DOUBLE_EQ(picture.curves[0].points.at(1).x, 0.25);
+}
+
 TEST(PlotSimigrad, FilesOfAStepAreOneSize) {
   std::string text;
   for (const int step : {1, 1, 2})
