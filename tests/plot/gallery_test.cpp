@@ -426,6 +426,17 @@ TEST(PlotServe, BatchesAreAveragedInWindowsAndModelsToldApart) {
   EXPECT_DOUBLE_EQ(drawn(text, "serve", "queue").curves.at(1).points.at(0).y, 9e-6);
 }
 
+TEST(PlotServe, WindowsOfBatchesAreAsWideAsTheirNumberAsksFor) {
+  std::string text;
+  for (int i = 0; i < 2'000; ++i)
+    text += fmt::format(
+        "{{\"type\":\"batch\",\"t_ns\":{},\"model\":\"m\",\"replica\":0,\"gen\":1,\"controller\":\"c\","
+        "\"requests\":1,\"rows\":2,\"target_rows\":8,\"request_bytes\":1,\"queue_max_ns\":1,\"hold_ns\":0,"
+        "\"outcome\":\"ok\"}}\n",
+        i * 1'000'000);
+  EXPECT_EQ(drawn(text, "serve", "batch").curves.at(0).points.size(), 100u);  // of 20 ms
+}
+
 TEST(PlotServe, RequestsStandInForWindows) {
   std::string text;
   for (int i = 1; i <= 100; ++i)
