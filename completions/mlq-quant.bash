@@ -9,7 +9,7 @@ _mlq_quant_table() {
     'decode') commands='' options='--output -o --dtype --records --max-shard-size --mem --threads -j --strict --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --dtype --records --max-shard-size --mem --threads -j ' ;;
     'verify') commands='' options='--against --snr --rmse --certificate --npy-bf16 --records --mem --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --against --snr --rmse --certificate --records --mem --threads -j ' ;;
     'plan') commands='' options='--bits --snr --rmse --objective --importance --include --exclude --min-elems --quantize-1d --formats --npy-bf16 --mem --output -o --threads -j --strict --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --bits --snr --rmse --objective --importance --include --exclude --min-elems --formats --mem --output -o --threads -j ' ;;
-    'diff') commands='' options='--output -o --step --codec --records --mem --bits --next-base --block --grid --state-dtype --key --key-frame --rekey-above --min-elems --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --step --codec --records --mem --bits --next-base --block --grid --state-dtype --key --rekey-above --min-elems --threads -j ' ;;
+    'diff') commands='' options='--output -o --step --codec --records --mem --bits --next-base --block --grid --state-dtype --key --key-frame --rekey-above --zstd --min-elems --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --step --codec --records --mem --bits --next-base --block --grid --state-dtype --key --rekey-above --zstd --min-elems --threads -j ' ;;
     'apply') commands='' options='--output -o --to --records --mem --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --to --records --mem --threads -j ' ;;
     'squash') commands='' options='--base --output -o --step --codec --records --mem --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --base --output -o --step --codec --records --mem --threads -j ' ;;
     'chain') commands='' options='--add --step --anchor --anchor-every --codec --verify --drop-before --mem --output -o --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --add --step --anchor-every --codec --drop-before --mem --output -o --threads -j ' ;;
@@ -62,6 +62,7 @@ _mlq_quant_words() {
     'diff:--grid') words='absmax signed mse' ;;
     'diff:--state-dtype') words='bf16 f16 f32' ;;
     'diff:--key') words='int8 int4 int3 int2' ;;
+    'diff:--zstd') words='auto off' ;;
     'diff:#'0) words=-f ;;
     'diff:#'1) words=-f ;;
     'apply:--output' | 'apply:-o') words=-f ;;

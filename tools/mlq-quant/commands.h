@@ -65,12 +65,18 @@ class RecordStream {
 struct Interrupted {};
 // `u2_is_bf16`: see tensorfile::SourceOptions. An environment Error if standard output goes into what is
 // read.
+tensorfile::Source open_weights(const cli::Context& context, const std::string& path, bool u2_is_bf16);
+// The same, and an input Error for a patch.
 tensorfile::Source open_model(const cli::Context& context, const std::string& path, bool u2_is_bf16);
 // The same to the end of what is read, whatever signals come: ranks stop together, between their steps.
 tensorfile::Source open_shard(const std::string& path);
 // A usage Error if `out`, a file or a folder, would take the place of a file of the source. `sharded`: `out`
-// may become several files.
-void check_output(const std::string& out, const tensorfile::Source& source, bool sharded);
+// may become several files. `option`: what says `out`.
+void check_output(const std::string& out, const tensorfile::Source& source, bool sharded,
+                  std::string_view option = "-o");
+// The same for what may take the place of the source as a whole: a usage Error if `out` is one of several
+// files of it.
+void check_replaced_whole(const std::string& out, const tensorfile::Source& source, std::string_view option);
 // With a progress line for `total` bytes.
 quant::Resources resources(cli::Context& context, uint64_t memory_bytes, uint64_t total);
 cli::Option memory_option(uint64_t& memory_bytes);
