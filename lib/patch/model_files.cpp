@@ -176,6 +176,7 @@ void ModelFiles::discard() {
 void ModelFiles::begin_folder() {
   std::error_code error;
   target_ = fs::is_directory(name_, error) ? fs::canonical(name_, error).string() : name_;
+  if (fs::is_directory(target_, error)) others();  // better known before the work than after it
   const std::string part = target_ + ".part";
   do {
     fs::create_directories(part, error);
@@ -222,17 +223,25 @@ std::vector<std::string> ModelFiles::publish() {
 
 // What is in the old folder and is not replaced is in the new one too.
 void ModelFiles::adopt_others() const {
+  for (const fs::path& path : others()) {
+    const std::string to = part_folder_ + "/" + path.filename().string();
+    if (::link(path.c_str(), to.c_str()) != 0) fail(to, "cannot link", last_error());
+  }
+}
+
+// An environment Error for what has no second name.
+std::vector<fs::path> ModelFiles::others() const {
+  std::vector<fs::path> paths;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(target_, error)) {
-    const std::string name = entry.path().filename().string();
-    if (goes(name)) continue;
+    if (goes(entry.path().filename().string())) continue;
     if (!entry.is_regular_file(error) || entry.is_symlink(error))
       throw environment_error("{}: is no regular file, and {} would be replaced; write to a new folder",
                               entry.path().string(), target_);
-    const std::string to = part_folder_ + "/" + name;
-    if (::link(entry.path().c_str(), to.c_str()) != 0) fail(to, "cannot link", last_error());
+    paths.push_back(entry.path());
   }
   if (error) fail(target_, "cannot read", error);
+  return paths;
 }
 
 // The old folder goes, but for what somebody has put there in the meantime: that moves into the new one.

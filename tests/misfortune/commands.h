@@ -22,6 +22,7 @@ struct Typical {
   int of_empty_input = 0;     // exit status
   bool of_nothing = true;     // makes something of an empty input, even if it is an error
   bool needs_output = false;  // its data goes where -o says, and nowhere without; its records beside
+  std::string output = "-o";  // the option that says where its records or its data go
   bool fills_folder = false;  // -o may be one
   bool keeps_output = false;  // -o is written also when a signal ends it early
   bool has_end = true;        // its output is records, closed by `end`
@@ -181,6 +182,13 @@ inline std::vector<Typical> typical_commands() {
        .reads = Reads::weights,
        .of_empty_input = 3,
        .of_nothing = false,
+       .input = weights()},
+      {.name = "quant_gather",
+       .argv = {"mlq-quant", "gather", "-", "--min-elems", "1"},
+       .reads = Reads::weights,
+       .of_empty_input = 3,
+       .of_nothing = false,
+       .output = "--records",
        .input = weights()},
       {.name = "simigrad_estimate",
        .argv = {"mlq-simigrad", "estimate", "-"},

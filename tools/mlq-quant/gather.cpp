@@ -169,7 +169,7 @@ class Run {
     bool interrupted = false;
     for (; next <= a_.steps.last && !interrupted; ++next) {
       const gather::StepReport report = gather_.step(
-          next, [&] { return open_shard(input_of(next)); }, next == a_.steps.last);
+          next, [&] { return open_input(next); }, next == a_.steps.last);
       interrupted = record(report);
       write(next, interrupted || next == a_.steps.last, state);
     }
@@ -181,8 +181,9 @@ class Run {
   }
 
  private:
-  std::string input_of(uint64_t step) const {
-    return with(with(a_.in, "{rank}", comm_.rank()), "{step}", step);
+  tensorfile::Source open_input(uint64_t step) const {
+    const std::string path = with(with(a_.in, "{rank}", comm_.rank()), "{step}", step);
+    return comm_.size() == 1 ? open_model(context_, path, false) : open_shard(path);
   }
 
   std::string summary() const {
@@ -236,7 +237,7 @@ class Run {
                       "left, or leave --resume out to begin anew",
                       step));
     if (!a_.out.empty()) {
-      gather_.restore([&] { return open_shard(input_of(step)); });
+      gather_.restore([&] { return open_input(step); });
       write_output(step, true);
     }
     if (comm_.rank() == 0)
