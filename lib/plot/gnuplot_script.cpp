@@ -114,7 +114,8 @@ void Script::frame() {
     y_ends = linear_range(picture_.y, y_range_, 0);
   y_ = in_rows() ? rows_axis(picture_.y, static_cast<size_t>(is_text() ? canvas_.width / 2 : 60))
                  : drawn_axis(picture_.y, 'y', y_range_, y_ends);
-  out_ += "set colorsequence podo\n";
+  // Its first colour is black, which terminals often are.
+  if (!is_text()) out_ += "set colorsequence podo\n";
   out_ += "set title " + title() + " noenhanced\n";
   out_ += "set xlabel " + quoted(x_.label + x_.unit, widest()) + (is_text() ? "" : " offset 0,0.4") +
           " noenhanced\n";
@@ -284,6 +285,7 @@ std::string gnuplot_script(std::span<const Picture> pictures, const Canvas& canv
 namespace {
 
 constexpr std::string_view kPlainColour = "\x1b[0;39m";
+constexpr std::string_view kEndOfColours = "\x1b[0;39;49m";  // gnuplot's last word, on a line of blanks
 
 // `line` without what nobody sees at its end; a change back to the plain colour stays where there is
 // anything.
@@ -292,6 +294,9 @@ std::string visible(std::string_view line) {
   for (;;) {
     if (line.ends_with(kPlainColour)) {
       line.remove_suffix(kPlainColour.size());
+      plain = true;
+    } else if (line.ends_with(kEndOfColours)) {
+      line.remove_suffix(kEndOfColours.size());
       plain = true;
     } else if (!line.empty() && std::string_view(" \f\r").find(line.back()) != std::string_view::npos) {
       line.remove_suffix(1);
@@ -319,6 +324,9 @@ std::string tidy_text(std::string_view drawn) {
     blank = 0;
     out.append(line).append("\n");
   }
+  const std::string_view last = std::string_view(out).substr(0, out.empty() ? 0 : out.size() - 1);
+  if (last.find('\x1b') != std::string_view::npos && !last.ends_with(kPlainColour))
+    out.insert(last.size(), kPlainColour);
   return out;
 }
 
