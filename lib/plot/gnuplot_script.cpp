@@ -117,7 +117,7 @@ void Script::frame() {
   // Its first colour is black, which terminals often are.
   if (!is_text()) out_ += "set colorsequence podo\n";
   out_ += "set title " + title() + " noenhanced\n";
-  out_ += "set xlabel " + quoted(x_.label + x_.unit, widest()) + (is_text() ? "" : " offset 0,0.4") +
+  out_ += "set xlabel " + quoted(x_.label + x_.unit, widest()) + (is_text() ? "" : " offset 0,0.6") +
           " noenhanced\n";
   if (!is_text() && !y_.label.empty())
     out_ += "set ylabel " + quoted(y_.label + y_.unit, widest()) + " noenhanced\n";
