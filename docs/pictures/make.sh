@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes the pictures of the README anew, from runs of the programs; about half a minute, on a machine with nothing else to do.
+# Makes the pictures of the README anew, from runs of the programs, in about half a minute; exit status 1 if the machine was too
+# busy to send on time.
 # usage: docs/pictures/make.sh [BUILD_FOLDER]     default: build/release
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -19,7 +20,8 @@ servers+=($!)
 until [ -S model ] && [ -S serve ]; do sleep 0.1; done
 mlq-loadgen gen poisson --rate 800/s --duration 4s -o calls.jsonl
 run() {  # socket, name
-  mlq-replay run --url "unix:$1:/v2/models/sleep/infer" --dim input=4 --slo 'latency<=20ms' -q calls.jsonl -o "$2.jsonl"
+  mlq-replay run --url "unix:$1:/v2/models/sleep/infer" --dim input=4 --slo 'latency<=20ms' --require-valid -q calls.jsonl \
+    -o "$2.jsonl"
 }
 run serve 'behind mlq-serve'
 run model 'model alone'
