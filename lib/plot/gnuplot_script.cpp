@@ -117,7 +117,7 @@ void Script::frame() {
   // Its first colour is black, which terminals often are.
   if (!is_text()) out_ += "set colorsequence podo\n";
   out_ += "set title " + title() + " noenhanced\n";
-  out_ += "set xlabel " + quoted(x_.label + x_.unit, widest()) + (is_text() ? "" : " offset 0,0.4") +
+  out_ += "set xlabel " + quoted(x_.label + x_.unit, widest()) + (is_text() ? "" : " offset 0,0.6") +
           " noenhanced\n";
   if (!is_text() && !y_.label.empty())
     out_ += "set ylabel " + quoted(y_.label + y_.unit, widest()) + " noenhanced\n";
@@ -146,12 +146,17 @@ void Script::data(const Curve& curve, size_t index) {
   out_ += fmt::format("$curve{} << EOD\n", index);
   const double along = in_rows() ? x_.factor : y_.factor;
   const bool intervals = curve.shape == Shape::points && has_intervals(curve);
+  // Intervals of the same row would hide one another; text has no room between rows.
+  const double curves = static_cast<double>(picture_.curves.size());
+  const double beside = intervals && in_rows() && !is_text()
+                            ? (static_cast<double>(index) + 0.5 - curves / 2) * 0.5 / curves
+                            : 0;
   for (const Point& p : curve.points) {
     if (!std::isfinite(p.x) || !std::isfinite(p.y)) {
       out_ += '\n';
       continue;
     }
-    out_ += fmt::format("{:.7g} {:.7g}", p.x * x_.factor, p.y * y_.factor);
+    out_ += fmt::format("{:.7g} {:.7g}", p.x * x_.factor, p.y * y_.factor + beside);
     if (intervals) {
       const Range range = interval_of(p);
       out_ += fmt::format(" {:.7g} {:.7g}", range.low * along, range.high * along);

@@ -20,7 +20,8 @@ class TunersCollector final : public Collector {
  private:
   void suite(const records::SuiteScore& score);
   void reduction(const records::SuiteRatio& ratio);
-  void draw_scores(std::string_view picture, const std::string& label, Picture& into) const;
+  void draw_scores(std::string_view picture, const std::string& prefix, const std::string& label,
+                   Picture& into) const;
 
   std::vector<records::Score> scores_;
   Rows suites_, reductions_, published_, duets_;
@@ -55,8 +56,10 @@ bool TunersCollector::take(const records::Reader& at) {
   return true;
 }
 
-// Rows of a surface stand together, those over all surfaces last; a single surface is not named.
-void TunersCollector::draw_scores(std::string_view picture, const std::string& label, Picture& into) const {
+// Rows of a surface stand together, those over all surfaces last; a single surface of a single input is not
+// named.
+void TunersCollector::draw_scores(std::string_view picture, const std::string& prefix,
+                                  const std::string& label, Picture& into) const {
   std::vector<std::string> surfaces;
   for (const records::Score& s : scores_) {
     if (std::find(surfaces.begin(), surfaces.end(), s.surface) == surfaces.end())
@@ -71,7 +74,8 @@ void TunersCollector::draw_scores(std::string_view picture, const std::string& l
       if (s.surface != surface) continue;
       const std::string where = surface == kAllSurfaces ? "all surfaces" : surface;
       const auto add = [&](double value, const std::optional<double>& lo, const std::optional<double>& hi) {
-        rows.add(one ? s.tuner : where + ": " + s.tuner, {value, 0, lo.value_or(kNone), hi.value_or(kNone)});
+        rows.add(one && prefix.empty() ? s.tuner : where + ": " + s.tuner,
+                 {value, 0, lo.value_or(kNone), hi.value_or(kNone)});
       };
       if (picture == "compare") add(s.rec_ratio, s.rec_ratio_lo, s.rec_ratio_hi);
       if (picture == "online") add(s.online_ratio, s.online_ratio_lo, s.online_ratio_hi);
@@ -79,21 +83,21 @@ void TunersCollector::draw_scores(std::string_view picture, const std::string& l
         add(*s.trials_to_5pct, s.trials_to_5pct_lo, s.trials_to_5pct_hi);
     }
   }
-  rows.draw(label, into);
+  rows.draw(prefix + label, into);
 }
 
 void TunersCollector::draw(std::string_view picture, const std::string& prefix, Picture& into) const {
   into.x = {.label = "ratio, with its 95 % interval"};
   if (picture == "compare") {
     into.title = "Cost of what is recommended, over the best";
-    draw_scores(picture, prefix + "recommended / best", into);
+    draw_scores(picture, prefix, "recommended / best", into);
   } else if (picture == "online") {
     into.title = "Cost of all that was tried, over the best";
-    draw_scores(picture, prefix + "tried / best", into);
+    draw_scores(picture, prefix, "tried / best", into);
   } else if (picture == "trials") {
     into.title = "Trials until within 5 % of the best";
     into.x = {.label = "trials, with their 95 % interval", .from_zero = true};
-    draw_scores(picture, prefix + "median", into);
+    draw_scores(picture, prefix, "median", into);
   } else if (picture == "suite") {
     into.title = "Mean latency, by tuner";
     into.x = {.label = "latency", .quantity = Quantity::time, .logarithmic = true};

@@ -545,6 +545,13 @@ TEST(PlotTuners, RowsOfASurfaceStandTogetherAndAllSurfacesLast) {
   }
   EXPECT_EQ(drawn(text, "tuners", "compare").y.rows,
             (std::vector<std::string>{"s: a", "s: b", "t: a", "t: b", "all surfaces: a", "all surfaces: b"}));
+  std::vector<Stream> streams;
+  for (const std::string surface : {"s", "t"})
+    streams.push_back(stream_of("{\"type\":\"score\",\"tuner\":\"a\",\"surface\":\"" + surface +
+                                    "\",\"seeds\":3,\"rec_ratio\":1.5,\"online_ratio\":1}\n",
+                                surface));
+  EXPECT_EQ(draw(streams, choose_one(streams, "", "compare")).y.rows,
+            (std::vector<std::string>{"s: a", "t: a"}));
 }
 
 TEST(PlotTensors, AFamilyHasItsNumbersAsStars) {

@@ -180,6 +180,16 @@ TEST(PlotScript, AnIntervalOfARowWithoutAnEndReachesToThatOfTheAxis) {
   EXPECT_NE(script.find("\n100 0 50 104\n60 1 60 60\n"), std::string::npos) << script;
 }
 
+TEST(PlotScript, IntervalsOfARowStandSideBySideWhereThereIsRoom) {
+  Picture p;
+  p.y.rows = {"a"};
+  p.curves = {{"before", Shape::points, {{2, 0, 1, 3}}}, {"after", Shape::points, {{3, 0, 2, 4}}}};
+  const std::string svg = script_of(p, {Device::svg, 800, 300}), text = script_of(p);
+  EXPECT_NE(svg.find("\n2 -0.125 1 3\n"), std::string::npos) << svg;
+  EXPECT_NE(svg.find("\n3 0.125 2 4\n"), std::string::npos) << svg;
+  EXPECT_NE(text.find("\n2 0 1 3\n"), std::string::npos) << text;
+}
+
 TEST(PlotScript, ALimitCrossesAPictureOfOnePoint) {
   Picture p = simple();
   p.curves = {{"p99", Shape::line, {{0.5, 0.01}}}};
