@@ -203,19 +203,19 @@ def table(records):
         if not runs:
             continue
         full = {r["seed"]: r["loss_gathered"] for r in runs if r["method"] == "full precision"}
-        print(f"\n| {kind}: {runs[0]['parameters']:,} parameters | seeds | loss | over full precision | 95 % interval | from .. to | "
-              "loss of the owner's weights | bytes over bf16 | largest relative error |\n|---" + "|---:" * 8 + "|")
+        print(f"\n| {kind}: {runs[0]['parameters']:,} parameters | seeds | loss | over full precision | 95 % interval | from .. to "
+              "| loss of the owner's weights | bytes over bf16 | largest relative error |\n|---" + "|---:" * 8 + "|")
         for method in METHODS:
             mine = [r for r in runs if r["method"] == method and r["seed"] in full]
             if not mine:
                 continue
             over = [100 * (r["loss_gathered"] / full[r["seed"]] - 1) for r in mine]
             n, middle = len(over), mean(over)
-            half = STUDENT[n - 2] * math.sqrt(sum((x - middle) ** 2 for x in over) / (n - 1) / n) if n > 1 else math.inf
+            half = STUDENT[n - 2] * math.sqrt(sum((x - middle) ** 2 for x in over) / (n - 1) / n) if n > 1 else None
             wire = mean([r["wire_over_bf16"] for r in mine]) if "wire_over_bf16" in mine[0] else None
             print(f"| {method} | {n} | {mean([r['loss_gathered'] for r in mine]):.4f} | "
-                  + (f"{middle:+.2f} % | {middle - half:+.2f} .. {middle + half:+.2f} | {min(over):+.2f} .. {max(over):+.2f} | "
-                     if method != "full precision" else "| | | ")
+                  + ("| | | " if method == "full precision" else f"{middle:+.2f} % | | | " if half is None else
+                     f"{middle:+.2f} % | {middle - half:+.2f} .. {middle + half:+.2f} | {min(over):+.2f} .. {max(over):+.2f} | ")
                   + f"{mean([r['loss_master'] for r in mine]):.4f} | "
                   + (f"{wire:.3f} | {max(r['rel_rmse_worst'] for r in mine):.1e} |" if wire else "| |"))
 

@@ -12,6 +12,7 @@
 #include <filesystem>
 
 #include "lib/base/error.h"
+#include "lib/base/folder.h"
 #include "lib/tensorfile/shards.h"
 
 namespace mlq::patch {
@@ -176,6 +177,7 @@ void ModelFiles::discard() {
 void ModelFiles::begin_folder() {
   std::error_code error;
   target_ = fs::is_directory(name_, error) ? fs::canonical(name_, error).string() : name_;
+  if (fs::is_directory(target_, error)) others();  // better known before the work than after it
   const std::string part = target_ + ".part";
   do {
     fs::create_directories(part, error);
@@ -222,17 +224,25 @@ std::vector<std::string> ModelFiles::publish() {
 
 // What is in the old folder and is not replaced is in the new one too.
 void ModelFiles::adopt_others() const {
+  for (const fs::path& path : others()) {
+    const std::string to = part_folder_ + "/" + path.filename().string();
+    if (::link(path.c_str(), to.c_str()) != 0) fail(to, "cannot link", last_error());
+  }
+}
+
+// An environment Error for what has no second name.
+std::vector<fs::path> ModelFiles::others() const {
+  std::vector<fs::path> paths;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(target_, error)) {
-    const std::string name = entry.path().filename().string();
-    if (goes(name)) continue;
+    if (goes(entry.path().filename().string())) continue;
     if (!entry.is_regular_file(error) || entry.is_symlink(error))
       throw environment_error("{}: is no regular file, and {} would be replaced; write to a new folder",
                               entry.path().string(), target_);
-    const std::string to = part_folder_ + "/" + name;
-    if (::link(entry.path().c_str(), to.c_str()) != 0) fail(to, "cannot link", last_error());
+    paths.push_back(entry.path());
   }
   if (error) fail(target_, "cannot read", error);
+  return paths;
 }
 
 // The old folder goes, but for what somebody has put there in the meantime: that moves into the new one.
@@ -252,11 +262,11 @@ void ModelFiles::replace_folder() {
   std::error_code none;
   const bool exchange = fs::is_directory(target_, none);
   if (exchange) adopt_others();
-  tensorfile::sync_folder(part_folder_);
+  sync_folder(part_folder_);
   if (::renameat2(AT_FDCWD, part_folder_.c_str(), AT_FDCWD, target_.c_str(),
                   exchange ? RENAME_EXCHANGE : 0) != 0)
     fail(target_, "cannot be put in its place", last_error());
-  tensorfile::sync_folder(tensorfile::folder_of(target_));
+  sync_folder(folder_of(target_));
   if (exchange) remove_old();
   part_folder_.clear();
 }

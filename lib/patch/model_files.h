@@ -7,6 +7,7 @@
 // more, fewer or of other names.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
@@ -52,6 +53,7 @@ class ModelFiles {
   void refuse_other_models() const;
   [[noreturn]] void refuse_neighbour(const std::string& name) const;
   void begin_folder();
+  std::vector<std::filesystem::path> others() const;
   void adopt_others() const;
   void replace_folder();
   void remove_old();

@@ -182,6 +182,7 @@ Picture draw(const std::vector<Stream>& streams, const Choice& choice) {
       part.collector->draw(choice.picture->name, streams.size() > 1 ? stream.name + " " : "", picture);
     }
   }
+  std::erase_if(picture.curves, [&](const Curve& curve) { return !picture.shows(curve); });
   if (streams.size() == 1) picture.subject = streams.front().subject;
   return picture;
 }

@@ -40,7 +40,8 @@ std::vector<Choice> choices(const std::vector<Stream>& streams);
 std::vector<Choice> choose(const std::vector<Stream>& streams, const std::string& kind,
                            const std::vector<std::string>& pictures);
 
-// The picture, with the curves of all streams, whose names go in front of the curves' if there are several.
+// The picture, with the curves of all streams that show something, whose names go in front of the curves' if
+// there are several.
 Picture draw(const std::vector<Stream>& streams, const Choice& choice);
 
 }  // namespace mlq::plot

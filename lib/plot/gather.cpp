@@ -65,7 +65,9 @@ void GatherCollector::step(const records::GatherStep& g) {
 void GatherCollector::simulated(const records::SimulatedGather& s) {
   const Way way{s.mode, s.block};
   if (!ways_.contains(way) && ways_.size() == kMost) return;
-  Worst& worst = ways_[way][s.bits];
+  std::map<uint64_t, Worst>& by_bits = ways_[way];
+  if (!by_bits.contains(s.bits) && by_bits.size() == kMost) return;
+  Worst& worst = by_bits[s.bits];
   worst.one = std::max(worst.one, s.inst_rel_rmse);
   worst.mean = std::max(worst.mean, s.mean_rel_rmse);
   worst.safe = worst.safe && s.safe;

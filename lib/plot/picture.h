@@ -59,7 +59,9 @@ struct Picture {
 
   // The index of a row of the y axis, which is added if it is new.
   size_t row(const std::string& name);
-  // Whether a curve has a point that can be drawn.
+  // Whether the curve has a point that can be drawn: on a logarithmic axis one above 0.
+  bool shows(const Curve& curve) const;
+  // Whether it shows no curve.
   bool empty() const;
 };
 

@@ -34,6 +34,7 @@ struct MeanCell {
 
 struct Model {
   Windows<MeanCell> batches;  // rows, and the longest wait in the queue
+  uint64_t batch_count = 0;
   Thinned rows, target, p50, p99, queue, rate, good, shed, failed, fixed, per_row;
   Metric latency;  // of requests
 };
@@ -42,7 +43,10 @@ class ServeCollector final : public Collector {
  public:
   bool take(const records::Reader& at) override;
   void end(const records::Reader&) override {
-    for (auto& [name, m] : models_) m.latency.settle();
+    for (auto& [name, m] : models_) {
+      m.latency.settle();
+      m.batches.limit(windows_for(m.batch_count));
+    }
   }
   void draw(std::string_view picture, const std::string& prefix, Picture& into) const override;
 
@@ -110,7 +114,10 @@ bool ServeCollector::take(const records::Reader& at) {
   if (at.type() == "serve_window") return window(at.as<records::ServeWindow>()), true;
   if (at.type() != "batch") return false;
   const auto b = at.as<records::ServedBatch>();
-  if (Model* m = model(b.model)) m->batches.at(b.t_ns).add(b.rows, b.queue_max_ns);
+  if (Model* m = model(b.model)) {
+    m->batches.at(b.t_ns).add(b.rows, b.queue_max_ns);
+    ++m->batch_count;
+  }
   return true;
 }
 
@@ -164,7 +171,9 @@ void ServeCollector::draw(std::string_view picture, const std::string& given, Pi
   into.x = {.label = "time", .quantity = Quantity::time};
   const bool in_time = picture == "latency" || picture == "queue";
   into.y = {.label = "requests/s", .from_zero = true};
-  if (in_time) into.y = {.label = std::string(picture), .quantity = Quantity::time, .from_zero = true};
+  if (in_time)
+    into.y = {
+        .label = picture == "queue" ? "wait" : "latency", .quantity = Quantity::time, .from_zero = true};
   if (picture == "batch") into.y.label = "rows a batch";
   if (picture == "fit") into.y = {.label = "time", .quantity = Quantity::time, .logarithmic = true};
   if (picture == "ccdf") ccdf_axes("latency", into);

@@ -36,6 +36,23 @@ void SimigradCollector::estimate(const records::Estimate& e) {
   noise_.add({step, value(e.b_simple_samples), value(e.b_simple_lo_samples), value(e.b_simple_hi_samples)});
 }
 
+// Squared norm of the mean of the groups' gradients: as it is given, or the mean of the whole matrix of inner
+// products, of which there is the lower triangle by rows.
+std::optional<double> mean_norm_sq(const records::GramSums& g) {
+  if (g.mean_norm_sq || !g.gram) return g.mean_norm_sq;
+  double sum = 0;
+  size_t row = 0, column = 0;
+  for (const double product : *g.gram) {
+    sum += column == row ? product : 2 * product;
+    if (column++ == row) {
+      ++row;
+      column = 0;
+    }
+  }
+  if (row == 0 || column != 0) return std::nullopt;
+  return sum / static_cast<double>(row * row);
+}
+
 // Files of a step follow each other.
 void SimigradCollector::dump(const records::Dump& d) {
   const double step = static_cast<double>(d.step);
@@ -65,7 +82,7 @@ bool SimigradCollector::take(const records::Reader& at) {
     (p.dominated ? dominated_ : pareto_).add({static_cast<double>(p.steps), static_cast<double>(p.samples)});
   } else if (type == "gram_tensor") {
     const auto g = at.as<records::GramTensor>();
-    if (g.mean_norm_sq) norms_.add(g.tensor, *g.mean_norm_sq);
+    if (const std::optional<double> norm_sq = mean_norm_sq(g)) norms_.add(g.tensor, *norm_sq);
   } else if (type == "dump") {
     dump(at.as<records::Dump>());
   } else {

@@ -218,7 +218,7 @@ inline std::vector<Typical> typical_commands() {
        .of_nothing = false,
        .has_end = false},
       {.name = "plot_results",
-       .argv = {"mlq-plot", "--format", "gp", "--picture", "ccdf", "-"},
+       .argv = {"mlq-plot", "--format", "gp", "--picture", "latency,ccdf", "-"},
        .reads = Reads::results,
        .of_empty_input = 3,
        .of_nothing = false,

@@ -127,6 +127,20 @@ TEST_F(Folders, ThatWouldBeReadAsAnotherModelAreRefused) {
   refused(kForms[0], kForms[3], "model.safetensors");
 }
 
+TEST_F(Folders, WithFoldersInThemAreRefusedBeforeTheWork) {
+  write(tmp_ / "base", kForms[3], 'a');
+  write(tmp_ / "next", kForms[4], 'b');
+  fs::create_directories(tmp_ / "base/onnx");
+  const tensorfile::Source next = tensorfile::open_source(tmp_ / "next");
+  const tensorfile::Source source = tensorfile::open_source(tmp_ / "base");
+  const SourceModel base(source);
+  const Layout layout = layout_of(next);
+  EXPECT_EQ(error_of([&] { ModelFiles({.out = tmp_ / "base", .base = &base}, layout); }),
+            "4: " + (tmp_ / "base/onnx") + ": is no regular file, and " + (tmp_ / "base") +
+                " would be replaced; write to a new folder");
+  EXPECT_FALSE(fs::exists(tmp_ / "base.part"));
+}
+
 TEST_F(Folders, AreNotReplacedInPart) {
   // A base by an index of another name than the folder's; the result is one file that is named like a shard.
   write(tmp_ / "base", kForms[6], 'a');

@@ -426,6 +426,17 @@ TEST(PlotServe, BatchesAreAveragedInWindowsAndModelsToldApart) {
   EXPECT_DOUBLE_EQ(drawn(text, "serve", "queue").curves.at(1).points.at(0).y, 9e-6);
 }
 
+TEST(PlotServe, WindowsOfBatchesAreAsWideAsTheirNumberAsksFor) {
+  std::string text;
+  for (int i = 0; i < 2'000; ++i)
+    text += fmt::format(
+        "{{\"type\":\"batch\",\"t_ns\":{},\"model\":\"m\",\"replica\":0,\"gen\":1,\"controller\":\"c\","
+        "\"requests\":1,\"rows\":2,\"target_rows\":8,\"request_bytes\":1,\"queue_max_ns\":1,\"hold_ns\":0,"
+        "\"outcome\":\"ok\"}}\n",
+        i * 1'000'000);
+  EXPECT_EQ(drawn(text, "serve", "batch").curves.at(0).points.size(), 100u);  // of 20 ms
+}
+
 TEST(PlotServe, RequestsStandInForWindows) {
   std::string text;
   for (int i = 1; i <= 100; ++i)
@@ -435,7 +446,7 @@ TEST(PlotServe, RequestsStandInForWindows) {
         "\"rows\":1,\"code\":200,\"latency_ns\":{0},\"good\":true,\"attempts\":1}}\n",
         i);
   EXPECT_DOUBLE_EQ(curve_named(drawn(text, "serve", "latency"), "p99").points.at(0).y, 99e-9);
-  const Curve& ccdf = drawn(text, "serve", "ccdf").curves.at(0);
+  const Curve ccdf = drawn(text, "serve", "ccdf").curves.at(0);
   EXPECT_DOUBLE_EQ(ccdf.points.back().x, 100e-9);
   EXPECT_DOUBLE_EQ(ccdf.points.back().y, 0.01);
 }
@@ -622,6 +633,21 @@ TEST(PlotGather, OfAWayTheWorstTensorCountsAndItIsSafeIfItIsForAll) {
   EXPECT_EQ(curve_named(picture, "safe").points[0].x, 8);
 }
 
+TEST(PlotSimigrad, TensorsHaveTheirShareOfTheSquaredNorm) {
+  const auto gram = [](const std::string& tensor, const std::string& sums) {
+    return fmt::format(
+        "{{\"type\":\"gram_tensor\",\"tensor\":\"{}\",\"step\":0,\"batch_samples\":4,\"groups\":2,{}}}\n",
+        tensor, sums);
+  };
+  // Of gradients (3, 0) and (1, 0) the mean is (2, 0).
+  const std::string text = gram("h.0.w", "\"gram\":[9,3,1]") + gram("h.1.w", "\"mean_norm_sq\":8") +
+                           gram("wte", "\"mean_norm_sq\":4");
+  const Picture picture = drawn(text, "simigrad", "tensors");
+  EXPECT_EQ(picture.y.rows, (std::vector<std::string>{"h.*.w", "wte"}));
+  EXPECT_DOUBLE_EQ(picture.curves.at(0).points.at(0).x, 0.75);
+  EXPECT_DOUBLE_EQ(picture.curves[0].points.at(1).x, 0.25);
+}
+
 TEST(PlotSimigrad, FilesOfAStepAreOneSize) {
   std::string text;
   for (const int step : {1, 1, 2})
@@ -630,6 +656,15 @@ TEST(PlotSimigrad, FilesOfAStepAreOneSize) {
   ASSERT_EQ(curve.points.size(), 2u);
   EXPECT_EQ(curve.points[0].y, 20);
   EXPECT_EQ(curve.points[1].y, 10);
+}
+
+TEST(PlotGallery, ACurveThatCannotBeSeenIsNotInTheKey) {
+  const Picture picture = drawn(
+      "{\"type\":\"controller\",\"t_ns\":1,\"model\":\"m\",\"replica\":0,\"event\":\"e\",\"target_rows\":1,"
+      "\"alpha_ns_per_row\":0,\"beta_ns\":5,\"share_over\":0}\n",
+      "serve", "fit");
+  ASSERT_EQ(picture.curves.size(), 1u);
+  EXPECT_EQ(picture.curves[0].label, "fixed");
 }
 
 TEST(PlotBench, FiguresAreMediansWithTheLeastAndTheMost) {
