@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "lib/base/error.h"
+#include "lib/base/folder.h"
 #include "lib/base/io.h"
 #include "lib/jsonl/object.h"
 #include "lib/records/codec.h"
@@ -194,7 +195,7 @@ void Chain::add(Link link) {
   const std::string line = link_line(link);
   tensorfile::write_fully(list.get(), path, whole_bytes_, std::as_bytes(std::span(line)));
   tensorfile::sync_file(list.get(), path);
-  if (links_.empty()) tensorfile::sync_folder(folder_);
+  if (links_.empty()) sync_folder(folder_);
   whole_bytes_ += line.size();
   links_.push_back(std::move(link));
 }

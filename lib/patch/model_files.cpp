@@ -12,6 +12,7 @@
 #include <filesystem>
 
 #include "lib/base/error.h"
+#include "lib/base/folder.h"
 #include "lib/tensorfile/shards.h"
 
 namespace mlq::patch {
@@ -261,11 +262,11 @@ void ModelFiles::replace_folder() {
   std::error_code none;
   const bool exchange = fs::is_directory(target_, none);
   if (exchange) adopt_others();
-  tensorfile::sync_folder(part_folder_);
+  sync_folder(part_folder_);
   if (::renameat2(AT_FDCWD, part_folder_.c_str(), AT_FDCWD, target_.c_str(),
                   exchange ? RENAME_EXCHANGE : 0) != 0)
     fail(target_, "cannot be put in its place", last_error());
-  tensorfile::sync_folder(tensorfile::folder_of(target_));
+  sync_folder(folder_of(target_));
   if (exchange) remove_old();
   part_folder_.clear();
 }

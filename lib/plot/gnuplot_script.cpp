@@ -7,9 +7,8 @@
 #include <iterator>
 #include <optional>
 
-#include "lib/base/fmath.h"
+#include "lib/plot/gnuplot_axis.h"
 #include "lib/plot/gnuplot_text.h"
-#include "lib/plot/scale.h"
 
 namespace mlq::plot {
 namespace {
@@ -17,139 +16,8 @@ namespace {
 // Filled ones first, which are seen on an interval: circle, square, triangle, rhombus, triangle; then the
 // same hollow.
 constexpr size_t kSymbols[] = {7, 5, 9, 13, 11, 6, 4, 8, 12, 10};
-constexpr double kHeadroom = 1.1;
 constexpr int kLinesAround = 9;        // of text: title, frame, marks, label, key
 constexpr double kOffTheFrame = 0.04;  // of an axis: a point on the frame would not be seen
-
-struct Range {
-  double low = std::numeric_limits<double>::infinity();
-  double high = -low;
-  void add(double value, bool logarithmic) {
-    if (!std::isfinite(value) || (logarithmic && value <= 0)) return;
-    low = std::min(low, value);
-    high = std::max(high, value);
-  }
-};
-
-// An axis as it is drawn: `factor` for its values, and the commands that set it up.
-struct DrawnAxis {
-  double factor = 1;
-  std::string label;
-  std::string unit;
-  std::string commands;
-};
-
-// The interval of a logarithmic axis may reach over many decades while there is little data; it then does not
-// make the curve a flat line: a decade beyond the curves is enough.
-Range with_intervals(Range range, Range intervals) {
-  constexpr double kBeyond = 10;
-  range.low = std::min(range.low, std::max(intervals.low, range.low / kBeyond));
-  range.high = std::max(range.high, std::min(intervals.high, range.high * kBeyond));
-  return range;
-}
-
-// `margin`: the share of the axis that is left free at each end of a logarithmic one.
-Range range_of(const Picture& picture, bool vertical, double margin) {
-  const Axis& axis = vertical ? picture.y : picture.x;
-  const bool has_intervals = picture.y.rows.empty() == vertical;
-  Range range, intervals;
-  for (const Curve& curve : picture.curves) {
-    for (const Point& p : curve.points) {
-      range.add(vertical ? p.y : p.x, axis.logarithmic);
-      if (!has_intervals) continue;
-      intervals.add(p.lo, axis.logarithmic);
-      intervals.add(p.hi, axis.logarithmic);
-    }
-  }
-  for (const Mark& mark : picture.marks) {
-    // Not on the frame.
-    if (mark.vertical != vertical) range.add(kHeadroom * mark.at, axis.logarithmic);
-  }
-  if (!axis.logarithmic) {
-    range.add(intervals.low, false);
-    range.add(intervals.high, false);
-    return range;
-  }
-  if (intervals.low <= intervals.high) range = with_intervals(range, intervals);
-  if (axis.quantity != Quantity::percentile) {
-    const double beyond =
-        1 + margin + fmath::expm1(margin * (fmath::log(range.high) - fmath::log(range.low)));
-    range.low /= beyond;
-    range.high *= beyond;
-  }
-  return range;
-}
-
-LogTicks ticks_of(const Axis& axis, const Range& range) {
-  return axis.quantity == Quantity::percentile ? percentile_ticks(range.low)
-                                               : log_ticks(range.low, range.high);
-}
-
-// A linear axis: curves go from edge to edge (no margin), points stay off the frame. An axis that begins near
-// 0 begins at 0.
-std::optional<Range> linear_range(const Axis& axis, Range range, double margin) {
-  if (!(range.low < range.high)) return std::nullopt;
-  if (axis.from_zero || (range.low > 0 && range.low < range.high / 8)) range.low = std::min(range.low, 0.0);
-  const double beyond = margin * (range.high - range.low);
-  return Range{range.low - beyond, range.high + beyond};
-}
-
-// Where an axis begins and ends; a single value is in its middle.
-Range ends_of(const Axis& axis, const Range& range, double margin) {
-  if (!axis.logarithmic) {
-    const double around = range.low == 0 ? 1 : std::abs(range.low) / 2;
-    return linear_range(axis, range, margin).value_or(Range{range.low - around, range.low + around});
-  }
-  const LogTicks log = ticks_of(axis, range);
-  return {log.from, log.to};
-}
-
-// gnuplot takes the name of a tick for a format.
-std::string tick_name(std::string_view text, size_t longest) {
-  std::string out;
-  for (const char c : quoted(text, longest)) out += c == '%' ? std::string("%%") : std::string(1, c);
-  return out;
-}
-
-std::string tick_list(const std::vector<std::pair<std::string, double>>& ticks) {
-  std::string out;
-  for (const auto& [text, at] : ticks) out += fmt::format("{}{} {:.7g}", out.empty() ? "" : ", ", text, at);
-  return "(" + out + ")";
-}
-
-DrawnAxis rows_axis(const Axis& axis, size_t widest) {
-  DrawnAxis drawn;
-  std::vector<std::pair<std::string, double>> ticks;
-  for (size_t i = 0; i < axis.rows.size(); ++i)
-    ticks.emplace_back(tick_name(axis.rows[i], widest), static_cast<double>(i));
-  drawn.commands = fmt::format("set yrange [{}:-0.5]\nset ytics {} noenhanced\n",
-                               static_cast<double>(axis.rows.size()) - 0.5, tick_list(ticks));
-  return drawn;
-}
-
-// `ends`: of a linear axis, where gnuplot is not to choose them.
-DrawnAxis drawn_axis(const Axis& axis, char name, const Range& range, const std::optional<Range>& ends) {
-  DrawnAxis drawn;
-  drawn.label = axis.label;
-  if (axis.logarithmic) {
-    const LogTicks log = ticks_of(axis, range);
-    std::vector<std::pair<std::string, double>> ticks;
-    for (const double at : log.at) ticks.emplace_back(tick_name(tick_text(axis.quantity, at), 20), at);
-    drawn.commands =
-        fmt::format("set logscale {0}\nset {0}range [{1:.7g}:{2:.7g}]\nset {0}tics {3} noenhanced\n", name,
-                    log.from, log.to, tick_list(ticks));
-    return drawn;
-  }
-  const Unit unit = unit_for(axis.quantity, std::max(std::abs(range.low), std::abs(range.high)));
-  drawn.factor = unit.factor;
-  drawn.unit = unit.unit.empty() ? "" : " (" + unit.unit + ")";
-  if (ends)
-    drawn.commands =
-        fmt::format("set {}range [{:.7g}:{:.7g}]\n", name, ends->low * unit.factor, ends->high * unit.factor);
-  else if (axis.from_zero)
-    drawn.commands = fmt::format("set {}range [0:*]\n", name);
-  return drawn;
-}
 
 bool has_intervals(const Curve& curve) {
   return std::any_of(curve.points.begin(), curve.points.end(),
@@ -246,7 +114,8 @@ void Script::frame() {
     y_ends = linear_range(picture_.y, y_range_, 0);
   y_ = in_rows() ? rows_axis(picture_.y, static_cast<size_t>(is_text() ? canvas_.width / 2 : 60))
                  : drawn_axis(picture_.y, 'y', y_range_, y_ends);
-  out_ += "set colorsequence podo\n";
+  // Its first colour is black, which terminals often are.
+  if (!is_text()) out_ += "set colorsequence podo\n";
   out_ += "set title " + title() + " noenhanced\n";
   out_ += "set xlabel " + quoted(x_.label + x_.unit, widest()) + (is_text() ? "" : " offset 0,0.4") +
           " noenhanced\n";
@@ -416,6 +285,7 @@ std::string gnuplot_script(std::span<const Picture> pictures, const Canvas& canv
 namespace {
 
 constexpr std::string_view kPlainColour = "\x1b[0;39m";
+constexpr std::string_view kEndOfColours = "\x1b[0;39;49m";  // gnuplot's last word, on a line of blanks
 
 // `line` without what nobody sees at its end; a change back to the plain colour stays where there is
 // anything.
@@ -424,6 +294,9 @@ std::string visible(std::string_view line) {
   for (;;) {
     if (line.ends_with(kPlainColour)) {
       line.remove_suffix(kPlainColour.size());
+      plain = true;
+    } else if (line.ends_with(kEndOfColours)) {
+      line.remove_suffix(kEndOfColours.size());
       plain = true;
     } else if (!line.empty() && std::string_view(" \f\r").find(line.back()) != std::string_view::npos) {
       line.remove_suffix(1);
@@ -451,6 +324,9 @@ std::string tidy_text(std::string_view drawn) {
     blank = 0;
     out.append(line).append("\n");
   }
+  const std::string_view last = std::string_view(out).substr(0, out.empty() ? 0 : out.size() - 1);
+  if (last.find('\x1b') != std::string_view::npos && !last.ends_with(kPlainColour))
+    out.insert(last.size(), kPlainColour);
   return out;
 }
 

@@ -446,7 +446,7 @@ TEST(PlotServe, RequestsStandInForWindows) {
         "\"rows\":1,\"code\":200,\"latency_ns\":{0},\"good\":true,\"attempts\":1}}\n",
         i);
   EXPECT_DOUBLE_EQ(curve_named(drawn(text, "serve", "latency"), "p99").points.at(0).y, 99e-9);
-  const Curve& ccdf = drawn(text, "serve", "ccdf").curves.at(0);
+  const Curve ccdf = drawn(text, "serve", "ccdf").curves.at(0);
   EXPECT_DOUBLE_EQ(ccdf.points.back().x, 100e-9);
   EXPECT_DOUBLE_EQ(ccdf.points.back().y, 0.01);
 }

@@ -194,6 +194,7 @@ TEST(PlotTidy, TakesBlankBordersAway) {
   const std::string plain = "\x1b[0;39m";
   EXPECT_EQ(tidy_text("\f" + plain + "\n" + plain + " a\x1b[31m#" + plain + " \n" + plain + "\n"),
             plain + " a\x1b[31m#" + plain + "\n");
+  EXPECT_EQ(tidy_text("\x1b[31mF\n  \x1b[0;39;49m\n"), "\x1b[31mF" + plain + "\n");
 }
 
 // What gnuplot itself makes of it, where it is installed.

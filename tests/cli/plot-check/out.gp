@@ -1,6 +1,5 @@
 set encoding utf8
 set terminal dumb nofeed size 80,24 noenhanced mono
-set colorsequence podo
 set title 'p-value of each test - mlq-loadgen' noenhanced
 set xlabel 'p-value, 1e-6 for all below' noenhanced
 set key bmargin center horizontal width 2 noenhanced

@@ -1,6 +1,5 @@
 set encoding utf8
 set terminal dumb nofeed size 80,24 noenhanced mono
-set colorsequence podo
 set title 'Gaps between arrivals, CCDF - poisson --rate 100/s --count 30: percentile' noenhanced
 set xlabel 'gap' noenhanced
 set key bmargin center horizontal width 2 noenhanced

@@ -1,6 +1,5 @@
 set encoding utf8
 set terminal dumb nofeed size 80,24 noenhanced mono
-set colorsequence podo
 set title 'ln of the cost, by value of a knob - ’ system ’touch owned’ #' noenhanced
 set xlabel 'ln(cost), with its 95 % interval' noenhanced
 set key bmargin center horizontal width 2 noenhanced

@@ -1,6 +1,5 @@
 set encoding utf8
 set terminal dumb nofeed size 80,24 noenhanced mono
-set colorsequence podo
 set title 'Latency over time (ms)' noenhanced
 set xlabel 'due time (ms)' noenhanced
 set key bmargin center horizontal width 2 noenhanced

@@ -1,6 +1,5 @@
 set encoding utf8
 set terminal dumb nofeed size 80,24 noenhanced mono
-set colorsequence podo
 set title 'Requests due and answered well - mlq-replay: requests/s' noenhanced
 set xlabel 'due time (ms)' noenhanced
 set key bmargin center horizontal width 2 noenhanced
@@ -27,7 +26,6 @@ plot $curve0 using 1:2 with lines linetype 1 linewidth 1 title 'due (in 100ms)',
      $curve1 using 1:2 with lines linetype 2 linewidth 1 title 'ok (in 100ms)'
 reset
 set terminal dumb nofeed size 80,24 noenhanced mono
-set colorsequence podo
 set title 'Latency, CCDF - mlq-replay: percentile' noenhanced
 set xlabel 'latency' noenhanced
 set key bmargin center horizontal width 2 noenhanced

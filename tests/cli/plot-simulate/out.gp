@@ -1,6 +1,5 @@
 set encoding utf8
 set terminal dumb nofeed size 80,24 noenhanced mono
-set colorsequence podo
 set title 'Error of one gather, worst tensor: relative error' noenhanced
 set xlabel 'bits of a code' noenhanced
 set key bmargin center horizontal width 2 noenhanced
