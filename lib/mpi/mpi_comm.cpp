@@ -7,6 +7,8 @@
 
 namespace {
 
+constexpr int64_t kAwake = 1'000'000;
+
 enum Outcome : int { kDone = 0, kLate = 1, kFailed = 2 };
 
 char last_error[MPI_MAX_ERROR_STRING + 1];
@@ -30,17 +32,17 @@ int failed(int code) {
 std::deque<MPI_Request> under_way;
 constexpr size_t kMostUnderWay = 16;
 
-// Until the request is done. Ranks may share cores: from a millisecond on it sleeps between looks.
-int wait_for(MPI_Request* request, int64_t timeout_ns) {
+// Until the request is done. Ranks may share cores: from some time on it sleeps between looks.
+int wait_for(MPI_Request* request, int64_t timeout_ns, int64_t awake_until) {
   const int64_t begin = now_ns();
   for (;;) {
     int done = 0;
     if (const int code = MPI_Test(request, &done, MPI_STATUS_IGNORE); code != MPI_SUCCESS)
       return failed(code);
     if (done) return kDone;
-    const int64_t waited = now_ns() - begin;
-    if (waited > timeout_ns) return kLate;
-    if (waited > 1'000'000) {
+    const int64_t now = now_ns();
+    if (now - begin > timeout_ns) return kLate;
+    if (now > awake_until) {
       const timespec pause{0, 50'000};
       ::nanosleep(&pause, nullptr);
     }
@@ -48,8 +50,10 @@ int wait_for(MPI_Request* request, int64_t timeout_ns) {
 }
 
 int wait_until_at_most(size_t left, int64_t timeout_ns) {
+  const int64_t awake_until = now_ns() + kAwake;
   for (; under_way.size() > left; under_way.pop_front())
-    if (const int outcome = wait_for(&under_way.front(), timeout_ns); outcome != kDone) return outcome;
+    if (const int outcome = wait_for(&under_way.front(), timeout_ns, awake_until); outcome != kDone)
+      return outcome;
   return kDone;
 }
 
@@ -102,7 +106,9 @@ extern "C" const char* mlq_mpi_comm_error() { return last_error; }
 // its launcher to end the others.
 extern "C" void mlq_mpi_comm_end(int64_t timeout_ns) {
   MPI_Request request;
-  if (MPI_Ibarrier(farewell, &request) != MPI_SUCCESS || wait_for(&request, timeout_ns) != kDone) return;
+  if (MPI_Ibarrier(farewell, &request) != MPI_SUCCESS ||
+      wait_for(&request, timeout_ns, now_ns() + kAwake) != kDone)
+    return;
   MPI_Comm_free(&farewell);
   MPI_Finalize();
 }
