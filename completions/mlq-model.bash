@@ -4,7 +4,7 @@
 _mlq_model_table() {
   case $command in
     '') commands='run check' options='--help -h --version' takes='  ' ;;
-    'run') commands='' options='--backend --model --isolate --echo --name --set --listen --admin --admin-token-file --for --drain-timeout --output -o --seed --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --backend --model --name --set --listen --admin --admin-token-file --for --drain-timeout --output -o --seed ' ;;
+    'run') commands='' options='--backend --model --isolate --echo --name --set --listen --admin --admin-token-file --duration --drain-timeout --output -o --seed --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --backend --model --name --set --listen --admin --admin-token-file --duration --drain-timeout --output -o --seed ' ;;
     'check') commands='' options='--backend --model --isolate --rows --at-least --batches --no-speed --time --output -o --threads -j --strict --no-provenance --allow-truncated --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --backend --model --rows --at-least --batches --time --output -o --threads -j ' ;;
   esac
 }

@@ -10,7 +10,7 @@ _mlq_plot_table() {
 # Sets words to what may stand at "COMMAND:OPTION" or "COMMAND:#PLACE"; -f is files, -d folders.
 _mlq_plot_words() {
   case $1 in
-    ':--kind') words='trace replay tune simigrad quant serve' ;;
+    ':--kind') words='trace check replay serve model tune tuners quant patch gather simigrad bench' ;;
     ':--format') words='by-name text svg png pdf gp' ;;
     ':--output' | ':-o') words=-f ;;
     ':#'*) words=-f ;;

@@ -1,12 +1,12 @@
 # fish completion for mlq-plot; made by `mlq-plot --generate fish`, do not edit.
 complete -c mlq-plot -f
 complete -c mlq-plot -F
-complete -c mlq-plot -l kind -x -a 'trace replay tune simigrad quant serve' -d 'What to draw'
-complete -c mlq-plot -l picture -x -d 'Which of the kind\'s pictures; see PICTURES'
+complete -c mlq-plot -l kind -x -a 'trace check replay serve model tune tuners quant patch gather simigrad bench' -d 'What to draw'
+complete -c mlq-plot -l picture -x -d 'Which of the kind\'s pictures, one below the other; see PICTURES; all is every one'
 complete -c mlq-plot -l list -d 'Draw nothing; print what could be drawn, a line each: kind, picture, what it shows'
-complete -c mlq-plot -l title -x -d 'Title in place of the picture\'s own'
+complete -c mlq-plot -l title -x -d 'Title in place of the first picture\'s own'
 complete -c mlq-plot -l format -x -a 'by-name text svg png pdf gp' -d 'What to write, whatever -o is called'
-complete -c mlq-plot -l size -x -d 'Columns and lines of text, or dots of a picture (in .pdf 1/100 inch each)'
+complete -c mlq-plot -l size -x -d 'Columns and lines of text, or dots of a picture (in .pdf 1/100 inch each); of several pictures, of each'
 complete -c mlq-plot -l gnuplot -x -d 'The gnuplot to run: a name on PATH or a path'
 complete -c mlq-plot -s o -l output -r -F -d 'Write to FILE, which is there at the end, whole; a name that ends in .zst is compressed'
 complete -c mlq-plot -l strict -d 'Refuse records with unknown types or fields instead of passing over them'

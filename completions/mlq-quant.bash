@@ -9,16 +9,16 @@ _mlq_quant_table() {
     'decode') commands='' options='--output -o --dtype --records --max-shard-size --mem --threads -j --strict --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --dtype --records --max-shard-size --mem --threads -j ' ;;
     'verify') commands='' options='--against --snr --rmse --certificate --npy-bf16 --records --mem --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --against --snr --rmse --certificate --records --mem --threads -j ' ;;
     'plan') commands='' options='--bits --snr --rmse --objective --importance --include --exclude --min-elems --quantize-1d --formats --npy-bf16 --mem --output -o --threads -j --strict --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --bits --snr --rmse --objective --importance --include --exclude --min-elems --formats --mem --output -o --threads -j ' ;;
-    'diff') commands='' options='--output -o --step --codec --records --mem --bits --next-base --block --grid --state-dtype --key --key-frame --rekey-above --min-elems --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --step --codec --records --mem --bits --next-base --block --grid --state-dtype --key --rekey-above --min-elems --threads -j ' ;;
+    'diff') commands='' options='--output -o --step --codec --records --mem --bits --next-base --block --grid --state-dtype --key --key-frame --rekey-above --zstd --min-elems --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --step --codec --records --mem --bits --next-base --block --grid --state-dtype --key --rekey-above --zstd --min-elems --threads -j ' ;;
     'apply') commands='' options='--output -o --to --records --mem --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --to --records --mem --threads -j ' ;;
     'squash') commands='' options='--base --output -o --step --codec --records --mem --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --base --output -o --step --codec --records --mem --threads -j ' ;;
     'chain') commands='' options='--add --step --anchor --anchor-every --codec --verify --drop-before --mem --output -o --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --add --step --anchor-every --codec --drop-before --mem --output -o --threads -j ' ;;
-    'gather') commands='' options='--output -o --cancel --bits --block --grid --scale --state-dtype --beta --residual-reset --rival --steps --key --key-every --rekey-above --hash-every --state --state-every --resume --slice --join --like --timeout --records --include --exclude --min-elems --quantize-1d --threads -j --seed --strict --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --cancel --bits --block --grid --scale --state-dtype --beta --residual-reset --rival --steps --key --key-every --rekey-above --hash-every --state --state-every --join --like --timeout --records --include --exclude --min-elems --threads -j --seed ' ;;
-    'simulate') commands='' options='--update --correlation --drift --steps --modes --bits --blocks --grid --state-dtype --strata --tolerance --elems --include --exclude --min-elems --quantize-1d --output -o --seed --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --update --correlation --drift --steps --modes --bits --blocks --grid --state-dtype --strata --tolerance --elems --include --exclude --min-elems --output -o --seed ' ;;
+    'gather') commands='' options='--output -o --cancel --bits --block --grid --scale --state-dtype --beta --residual-reset --residual-dtype --rival --steps --key --key-every --rekey-above --hash-every --state --state-every --resume --slice --join --like --piece --timeout --records --include --exclude --min-elems --quantize-1d --threads -j --seed --strict --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --cancel --bits --block --grid --scale --state-dtype --beta --residual-reset --residual-dtype --rival --steps --key --key-every --rekey-above --hash-every --state --state-every --join --like --piece --timeout --records --include --exclude --min-elems --threads -j --seed ' ;;
+    'simulate') commands='' options='--update --correlation --drift --steps --modes --bits --blocks --grid --state-dtype --strata --residual-dtype --tolerance --elems --include --exclude --min-elems --quantize-1d --output -o --seed --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --update --correlation --drift --steps --modes --bits --blocks --grid --state-dtype --strata --residual-dtype --tolerance --elems --include --exclude --min-elems --output -o --seed ' ;;
     'bench') commands='kernel io gather' options='--help -h' takes='  ' ;;
     'bench kernel') commands='' options='--formats --dtype --elems --time --output -o --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --formats --dtype --elems --time --output -o ' ;;
     'bench io') commands='' options='--size --output -o --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --size --output -o ' ;;
-    'bench gather') commands='' options='--formats --elems --time --timeout --output -o --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --formats --elems --time --timeout --output -o --threads -j ' ;;
+    'bench gather') commands='' options='--formats --elems --time --piece --timeout --output -o --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --formats --elems --time --piece --timeout --output -o --threads -j ' ;;
   esac
 }
 
@@ -62,6 +62,7 @@ _mlq_quant_words() {
     'diff:--grid') words='absmax signed mse' ;;
     'diff:--state-dtype') words='bf16 f16 f32' ;;
     'diff:--key') words='int8 int4 int3 int2' ;;
+    'diff:--zstd') words='auto off' ;;
     'diff:#'0) words=-f ;;
     'diff:#'1) words=-f ;;
     'apply:--output' | 'apply:-o') words=-f ;;
@@ -82,6 +83,7 @@ _mlq_quant_words() {
     'gather:--grid') words='absmax signed mse' ;;
     'gather:--scale') words='bf16 f16 f32' ;;
     'gather:--state-dtype') words='bf16 f16 f32' ;;
+    'gather:--residual-dtype') words='f32 int8' ;;
     'gather:--rival') words='qwz' ;;
     'gather:--key') words='int8 int4 int3 int2 raw' ;;
     'gather:--state') words=-f ;;
@@ -91,6 +93,7 @@ _mlq_quant_words() {
     'gather:#'0) words=-f ;;
     'simulate:--grid') words='absmax signed mse' ;;
     'simulate:--state-dtype') words='bf16 f16 f32' ;;
+    'simulate:--residual-dtype') words='f32 int8' ;;
     'simulate:--output' | 'simulate:-o') words=-f ;;
     'simulate:#'*) words=-f ;;
     'bench kernel:--dtype') words='bf16 f16 f32' ;;

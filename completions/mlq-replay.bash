@@ -5,7 +5,7 @@ _mlq_replay_table() {
   case $command in
     '') commands='run serve merge report' options='--help -h --version' takes='  ' ;;
     'run') commands='' options='--url --host --header --http --insecure --cacert --proxy --follow --api --check --tag --send-deadline --retry --method --body --bodies --body-bytes --model --dim --input --no-stream --ignore-eos --prompt-as --tokens-per-word --speed --threads -j --conns --max-inflight --on-cap --warmup --warm --rt --dry-run --connect-timeout --first-byte-timeout --idle-timeout --timeout --grace --slo --window --window-n --window-wait --results --itl --stall-factor --max-lag --require-valid --buffer --record-buffer --shard --start-at --max-clock-error --output -o --seed --strict --no-provenance --allow-truncated --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --url --host --header --http --cacert --proxy --api --check --method --body --bodies --body-bytes --model --dim --input --prompt-as --tokens-per-word --speed --threads -j --conns --max-inflight --on-cap --warmup --warm --rt --connect-timeout --first-byte-timeout --idle-timeout --timeout --grace --slo --window --window-n --window-wait --results --itl --stall-factor --max-lag --buffer --record-buffer --shard --start-at --max-clock-error --output -o --seed ' ;;
-    'serve') commands='' options='--host --port --unix --count --duration --api --service --servers --batch --sse --tokens --body-bytes --stall --error --reset --close-after --slow-read --drip --endless-headers --invalid-sse --output -o --seed --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --host --port --unix --count --duration --api --service --servers --batch --sse --tokens --body-bytes --stall --error --reset --close-after --slow-read --drip --output -o --seed ' ;;
+    'serve') commands='' options='--listen --count --duration --api --service --servers --batch --sse --tokens --body-bytes --stall --error --reset --close-after --slow-read --drip --endless-headers --invalid-sse --output -o --seed --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --listen --count --duration --api --service --servers --batch --sse --tokens --body-bytes --stall --error --reset --close-after --slow-read --drip --output -o --seed ' ;;
     'merge') commands='' options='--partial --memory --require-valid --output -o --strict --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --memory --output -o ' ;;
     'report') commands='' options='--slo --require-valid --class --from --to --where-outcome --window --window-n --format --output -o --strict --allow-truncated --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --slo --class --from --to --where-outcome --window --window-n --format --output -o ' ;;
   esac
@@ -27,7 +27,6 @@ _mlq_replay_words() {
     'run:--itl') words='summary full' ;;
     'run:--output' | 'run:-o') words=-f ;;
     'run:#'0) words=-f ;;
-    'serve:--unix') words=-f ;;
     'serve:--api') words='auto kserve-v2 openai-chat tf-serving raw' ;;
     'serve:--output' | 'serve:-o') words=-f ;;
     'merge:--output' | 'merge:-o') words=-f ;;

@@ -4,7 +4,7 @@
 _mlq_serve_table() {
   case $command in
     '') commands='run check' options='--help -h --version' takes='  ' ;;
-    'run') commands='' options='--config --model --slo --set --listen --admin --admin-token-file --threads -j --memory --max-connections --max-header --max-body --header-timeout --idle-timeout --min-body-rate --emit --grace --drain-timeout --for --state-dir --full-headers --output -o --seed --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --config --model --slo --set --listen --admin --admin-token-file --threads -j --memory --max-connections --max-header --max-body --header-timeout --idle-timeout --min-body-rate --emit --grace --drain-timeout --for --state-dir --output -o --seed ' ;;
+    'run') commands='' options='--config --model --slo --set --listen --admin --admin-token-file --threads -j --memory --max-connections --max-header --max-body --header-timeout --idle-timeout --min-body-rate --emit --grace --drain-timeout --duration --state-dir --full-headers --output -o --seed --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --config --model --slo --set --listen --admin --admin-token-file --threads -j --memory --max-connections --max-header --max-body --header-timeout --idle-timeout --min-body-rate --emit --grace --drain-timeout --duration --state-dir --output -o --seed ' ;;
     'check') commands='' options='--config --model --slo --set --row --output -o --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --config --model --slo --set --row --output -o ' ;;
   esac
 }

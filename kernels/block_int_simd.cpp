@@ -277,14 +277,7 @@ void encode_scaled(const BlockIntSpec& spec, const BlockLayout& layout, const vo
 
 void BlockIntEncodeScaled(const BlockIntSpec& spec, const BlockLayout& layout, Float source, const void* x,
                           float scale, uint8_t* codes, EncodeCounts* counts) {
-  switch (source) {
-    case Float::f32:
-      return encode_scaled<Float::f32>(spec, layout, x, scale, codes, counts);
-    case Float::f16:
-      return encode_scaled<Float::f16>(spec, layout, x, scale, codes, counts);
-    case Float::bf16:
-      return encode_scaled<Float::bf16>(spec, layout, x, scale, codes, counts);
-  }
+  with_float(source, [&]<Float kType>() { encode_scaled<kType>(spec, layout, x, scale, codes, counts); });
 }
 
 // ---- Decoding
@@ -360,14 +353,7 @@ void decode(const BlockIntSpec& spec, const BlockLayout& layout, const uint8_t* 
 
 void BlockIntDecode(const BlockIntSpec& spec, const BlockLayout& layout, const uint8_t* codes,
                     const void* scales, Float target, void* out, uint64_t* saturated) {
-  switch (target) {
-    case Float::f32:
-      return decode<Float::f32>(spec, layout, codes, scales, out, saturated);
-    case Float::f16:
-      return decode<Float::f16>(spec, layout, codes, scales, out, saturated);
-    case Float::bf16:
-      return decode<Float::bf16>(spec, layout, codes, scales, out, saturated);
-  }
+  with_float(target, [&]<Float kType>() { decode<kType>(spec, layout, codes, scales, out, saturated); });
 }
 
 #endif

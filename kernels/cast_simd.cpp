@@ -57,14 +57,7 @@ void cast_from(uint64_t elems, const void* x, Float target, void* out, uint64_t*
 }
 
 void Cast(uint64_t elems, Float source, const void* x, Float target, void* out, uint64_t* saturated) {
-  switch (source) {
-    case Float::f32:
-      return cast_from<Float::f32>(elems, x, target, out, saturated);
-    case Float::f16:
-      return cast_from<Float::f16>(elems, x, target, out, saturated);
-    case Float::bf16:
-      return cast_from<Float::bf16>(elems, x, target, out, saturated);
-  }
+  with_float(source, [&]<Float kType>() { cast_from<kType>(elems, x, target, out, saturated); });
 }
 
 #endif

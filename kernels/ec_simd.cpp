@@ -178,14 +178,9 @@ void decode_as(float step, uint64_t elems, const uint8_t* low, const uint8_t* hi
 
 void EcDecode(float step, uint64_t elems, const uint8_t* low, const uint8_t* high, Float source,
               const void* escapes, Float target, void* out, uint64_t* saturated) {
-  switch (target) {
-    case Float::f32:
-      return decode_as<Float::f32>(step, elems, low, high, source, escapes, out, saturated);
-    case Float::f16:
-      return decode_as<Float::f16>(step, elems, low, high, source, escapes, out, saturated);
-    case Float::bf16:
-      return decode_as<Float::bf16>(step, elems, low, high, source, escapes, out, saturated);
-  }
+  with_float(target, [&]<Float kType>() {
+    decode_as<kType>(step, elems, low, high, source, escapes, out, saturated);
+  });
 }
 
 #endif

@@ -73,14 +73,7 @@ HWY_INLINE void encode_pieces(const Format& format, uint64_t elems, const void* 
 template <class Format, class Twin>
 HWY_INLINE void encode_all(const Format& format, uint64_t elems, Float source, const void* x, float inverse,
                            uint8_t* codes, const Twin& twin) {
-  switch (source) {
-    case Float::f32:
-      return encode_pieces<Float::f32>(format, elems, x, inverse, codes, twin);
-    case Float::f16:
-      return encode_pieces<Float::f16>(format, elems, x, inverse, codes, twin);
-    case Float::bf16:
-      return encode_pieces<Float::bf16>(format, elems, x, inverse, codes, twin);
-  }
+  with_float(source, [&]<Float kType>() { encode_pieces<kType>(format, elems, x, inverse, codes, twin); });
 }
 
 void Float8Encode(const Float8Spec& spec, const BlockLayout& layout, Float source, const void* x,
@@ -131,14 +124,8 @@ void decode_blocks(const Float8Spec& spec, const BlockLayout& layout, const uint
 
 void Float8Decode(const Float8Spec& spec, const BlockLayout& layout, const uint8_t* codes, const void* scales,
                   Float target, void* out, uint64_t* saturated) {
-  switch (target) {
-    case Float::f32:
-      return decode_blocks<Float::f32>(spec, layout, codes, scales, out, saturated);
-    case Float::f16:
-      return decode_blocks<Float::f16>(spec, layout, codes, scales, out, saturated);
-    case Float::bf16:
-      return decode_blocks<Float::bf16>(spec, layout, codes, scales, out, saturated);
-  }
+  with_float(target,
+             [&]<Float kType>() { decode_blocks<kType>(spec, layout, codes, scales, out, saturated); });
 }
 
 #endif

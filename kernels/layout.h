@@ -25,6 +25,18 @@ using Stream = void*;
 // What weights, scales and outputs are stored as.
 enum class Float : uint8_t { f32, f16, bf16 };
 MLQ_HOST_DEVICE constexpr size_t size_of(Float type) { return type == Float::f32 ? 4 : 2; }
+// use.operator()<type>(): from a type that is known when the program runs to one known to the compiler.
+template <class Use>
+void with_float(Float type, Use&& use) {
+  switch (type) {
+    case Float::f32:
+      return use.template operator()<Float::f32>();
+    case Float::f16:
+      return use.template operator()<Float::f16>();
+    case Float::bf16:
+      return use.template operator()<Float::bf16>();
+  }
+}
 
 // Which half of a byte holds the first of two 4-bit codes: mlq and compressed-tensors low, bitsandbytes high.
 enum class NibbleOrder : uint8_t { low_first, high_first };

@@ -169,14 +169,7 @@ void decode(const Lut4Spec& spec, const BlockLayout& layout, const uint8_t* code
 
 void Lut4Decode(const Lut4Spec& spec, const BlockLayout& layout, const uint8_t* codes, const void* scales,
                 Float target, void* out, uint64_t* saturated) {
-  switch (target) {
-    case Float::f32:
-      return decode<Float::f32>(spec, layout, codes, scales, out, saturated);
-    case Float::f16:
-      return decode<Float::f16>(spec, layout, codes, scales, out, saturated);
-    case Float::bf16:
-      return decode<Float::bf16>(spec, layout, codes, scales, out, saturated);
-  }
+  with_float(target, [&]<Float kType>() { decode<kType>(spec, layout, codes, scales, out, saturated); });
 }
 
 #endif

@@ -101,14 +101,7 @@ void encode_from(const MxSpec& spec, const BlockLayout& layout, const void* x, u
 
 void MxEncode(const MxSpec& spec, const BlockLayout& layout, Float source, const void* x, uint8_t* codes,
               uint8_t* scales, EncodeCounts* counts) {
-  switch (source) {
-    case Float::f32:
-      return encode_from<Float::f32>(spec, layout, x, codes, scales, counts);
-    case Float::f16:
-      return encode_from<Float::f16>(spec, layout, x, codes, scales, counts);
-    case Float::bf16:
-      return encode_from<Float::bf16>(spec, layout, x, codes, scales, counts);
-  }
+  with_float(source, [&]<Float kType>() { encode_from<kType>(spec, layout, x, codes, scales, counts); });
 }
 
 template <Float kTarget, bool kE4m3>
@@ -145,14 +138,7 @@ void decode_to(const MxSpec& spec, const BlockLayout& layout, const uint8_t* cod
 
 void MxDecode(const MxSpec& spec, const BlockLayout& layout, const uint8_t* codes, const uint8_t* scales,
               Float target, void* out, uint64_t* saturated) {
-  switch (target) {
-    case Float::f32:
-      return decode_to<Float::f32>(spec, layout, codes, scales, out, saturated);
-    case Float::f16:
-      return decode_to<Float::f16>(spec, layout, codes, scales, out, saturated);
-    case Float::bf16:
-      return decode_to<Float::bf16>(spec, layout, codes, scales, out, saturated);
-  }
+  with_float(target, [&]<Float kType>() { decode_to<kType>(spec, layout, codes, scales, out, saturated); });
 }
 
 #endif

@@ -77,14 +77,7 @@ void encode_as(const Nvfp4Spec& spec, const BlockLayout& layout, const void* x, 
 
 void Nvfp4Encode(const Nvfp4Spec& spec, const BlockLayout& layout, Float source, const void* x,
                  uint8_t* codes, uint8_t* scales, EncodeCounts* counts) {
-  switch (source) {
-    case Float::f32:
-      return encode_as<Float::f32>(spec, layout, x, codes, scales, counts);
-    case Float::f16:
-      return encode_as<Float::f16>(spec, layout, x, codes, scales, counts);
-    case Float::bf16:
-      return encode_as<Float::bf16>(spec, layout, x, codes, scales, counts);
-  }
+  with_float(source, [&]<Float kType>() { encode_as<kType>(spec, layout, x, codes, scales, counts); });
 }
 
 template <Float kTarget>
@@ -109,14 +102,7 @@ void decode_to(const Nvfp4Spec& spec, const BlockLayout& layout, const uint8_t* 
 
 void Nvfp4Decode(const Nvfp4Spec& spec, const BlockLayout& layout, const uint8_t* codes,
                  const uint8_t* scales, Float target, void* out, uint64_t* saturated) {
-  switch (target) {
-    case Float::f32:
-      return decode_to<Float::f32>(spec, layout, codes, scales, out, saturated);
-    case Float::f16:
-      return decode_to<Float::f16>(spec, layout, codes, scales, out, saturated);
-    case Float::bf16:
-      return decode_to<Float::bf16>(spec, layout, codes, scales, out, saturated);
-  }
+  with_float(target, [&]<Float kType>() { decode_to<kType>(spec, layout, codes, scales, out, saturated); });
 }
 
 #endif

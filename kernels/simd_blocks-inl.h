@@ -245,14 +245,7 @@ HWY_INLINE void encode_rows(const Format& format, const BlockLayout& layout, con
 template <class Format>
 HWY_INLINE void encode_blocks(const Format& format, const BlockLayout& layout, Float source, const void* x,
                               uint8_t* codes, void* scales, EncodeCounts* counts) {
-  switch (source) {
-    case Float::f32:
-      return encode_rows<Float::f32>(format, layout, x, codes, scales, counts);
-    case Float::f16:
-      return encode_rows<Float::f16>(format, layout, x, codes, scales, counts);
-    case Float::bf16:
-      return encode_rows<Float::bf16>(format, layout, x, codes, scales, counts);
-  }
+  with_float(source, [&]<Float kType>() { encode_rows<kType>(format, layout, x, codes, scales, counts); });
 }
 
 }  // namespace HWY_NAMESPACE

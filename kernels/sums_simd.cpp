@@ -158,14 +158,7 @@ void value_groups(uint64_t elems, const void* x, ValueSums* sums) {
 }
 
 void GroupValueSums(uint64_t elems, Float source, const void* x, ValueSums* sums) {
-  switch (source) {
-    case Float::f32:
-      return value_groups<Float::f32>(elems, x, sums);
-    case Float::f16:
-      return value_groups<Float::f16>(elems, x, sums);
-    case Float::bf16:
-      return value_groups<Float::bf16>(elems, x, sums);
-  }
+  with_float(source, [&]<Float kType>() { value_groups<kType>(elems, x, sums); });
 }
 
 // ---- Errors
@@ -225,26 +218,12 @@ void error_groups(uint64_t elems, const void* x, const void* y, ErrorSums* sums)
 
 template <Float kSource>
 void error_groups_from(uint64_t elems, const void* x, Float target, const void* y, ErrorSums* sums) {
-  switch (target) {
-    case Float::f32:
-      return error_groups<kSource, Float::f32>(elems, x, y, sums);
-    case Float::f16:
-      return error_groups<kSource, Float::f16>(elems, x, y, sums);
-    case Float::bf16:
-      return error_groups<kSource, Float::bf16>(elems, x, y, sums);
-  }
+  with_float(target, [&]<Float kType>() { error_groups<kSource, kType>(elems, x, y, sums); });
 }
 
 void GroupErrorSums(uint64_t elems, Float source, const void* x, Float target, const void* y,
                     ErrorSums* sums) {
-  switch (source) {
-    case Float::f32:
-      return error_groups_from<Float::f32>(elems, x, target, y, sums);
-    case Float::f16:
-      return error_groups_from<Float::f16>(elems, x, target, y, sums);
-    case Float::bf16:
-      return error_groups_from<Float::bf16>(elems, x, target, y, sums);
-  }
+  with_float(source, [&]<Float kType>() { error_groups_from<kType>(elems, x, target, y, sums); });
 }
 
 #endif

@@ -29,8 +29,8 @@ struct Size {
 
 struct PlotArguments {
   std::vector<std::string> paths;
-  std::string kind;     // empty: by the records
-  std::string picture;  // empty: the first there is
+  std::string kind;                   // empty: by the records
+  std::vector<std::string> pictures;  // empty: the first there is
   std::string title;
   Format format = Format::by_name;
   std::optional<Size> size;
@@ -57,7 +57,8 @@ Format format_of(const PlotArguments& a, const std::string& output) {
   std::string name = output.substr(output.rfind('/') + 1);
   if (name.ends_with(".zst")) name.resize(name.size() - 4);  // compressed by Output
   const size_t dot = name.rfind('.');
-  const std::string ending = dot == std::string::npos || output == "-" ? "" : name.substr(dot);
+  std::string ending = dot == std::string::npos || output == "-" ? "" : name.substr(dot);
+  for (char& c : ending) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   for (const auto& [known, format] :
        {std::pair{"", Format::text}, std::pair{".txt", Format::text}, std::pair{".svg", Format::svg},
         std::pair{".png", Format::png}, std::pair{".pdf", Format::pdf}, std::pair{".gp", Format::script}}) {
@@ -68,8 +69,8 @@ Format format_of(const PlotArguments& a, const std::string& output) {
       output);
 }
 
-plot::Canvas canvas_of(const PlotArguments& a, Format format, const Context& context) {
-  constexpr Size kDots{960, 600};
+plot::Canvas canvas_of(const PlotArguments& a, Format format, size_t pictures, const Context& context) {
+  const Size kDots{960, pictures > 1 ? 400 : 600};
   const cli::Terminal& terminal = context.terminal();
   plot::Canvas canvas;
   canvas.device = format == Format::svg   ? plot::Device::svg
@@ -88,11 +89,17 @@ plot::Canvas canvas_of(const PlotArguments& a, Format format, const Context& con
   return canvas;
 }
 
-// The names of the inputs in the key: the files' names, or the whole paths where two files have the same.
-std::vector<std::string> names_of(const std::vector<std::string>& paths) {
+// The names of the inputs in the key: the files' names without .jsonl, or the whole paths where two files
+// have the same.
+std::vector<std::string> key_names(const std::vector<std::string>& paths) {
   std::vector<std::string> names;
-  for (const std::string& path : paths)
-    names.push_back(path == "-" ? "standard input" : path.substr(path.rfind('/') + 1));
+  for (const std::string& path : paths) {
+    std::string name = path == "-" ? "standard input" : path.substr(path.rfind('/') + 1);
+    for (const std::string_view ending : {".zst", ".jsonl"}) {
+      if (name.size() > ending.size() && name.ends_with(ending)) name.resize(name.size() - ending.size());
+    }
+    names.push_back(std::move(name));
+  }
   for (size_t i = 0; i < names.size(); ++i) {
     if (std::count(names.begin(), names.end(), names[i]) > 1) return paths;
   }
@@ -106,10 +113,22 @@ std::string text_of_list(const std::vector<plot::Choice>& all) {
   return out;
 }
 
+// `ccdf,ttft`: several at once.
+std::vector<std::string> parse_names(std::string_view text) {
+  std::vector<std::string> names;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    if (end == begin) throw usage_error("\"{}\" has an empty name; names stand between commas", text);
+    names.emplace_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return names;
+}
+
 // Says what was chosen where the user did not, and what else there is.
 void say_choice(const PlotArguments& a, const std::vector<plot::Stream>& streams, const plot::Choice& chosen,
                 Context& context) {
-  if (!a.picture.empty()) return;
+  if (!a.pictures.empty()) return;
   std::string others;
   for (const plot::Choice& other : plot::choices(streams)) {
     if (other.picture == chosen.picture) continue;
@@ -128,9 +147,9 @@ void write_output(const std::string& path, std::string_view text) {
   output.close();
 }
 
-std::string drawing(const PlotArguments& a, const plot::Picture& picture, Context& context) {
+std::string drawing(const PlotArguments& a, const std::vector<plot::Picture>& pictures, Context& context) {
   const Format format = format_of(a, context.shared().output);
-  const std::string script = plot::gnuplot_script(picture, canvas_of(a, format, context));
+  const std::string script = plot::gnuplot_script(pictures, canvas_of(a, format, pictures.size(), context));
   if (format == Format::script) return script;
   plot::Drawn drawn = plot::run_gnuplot(a.gnuplot, script, context.stop());
   if (!drawn.messages.empty()) context.detail(drawn.messages);
@@ -140,7 +159,7 @@ std::string drawing(const PlotArguments& a, const plot::Picture& picture, Contex
 ExitKind run(PlotArguments& a, Context& context) {
   format_of(a, context.shared().output);  // a wrong ending is told before anything is read
   if (a.paths.empty()) a.paths = {"-"};
-  const std::vector<std::string> names = names_of(a.paths);
+  const std::vector<std::string> names = key_names(a.paths);
   std::vector<records::Reader> readers;
   std::vector<plot::Stream> streams;
   for (size_t i = 0; i < a.paths.size() && !context.stop(); ++i) {
@@ -152,15 +171,19 @@ ExitKind run(PlotArguments& a, Context& context) {
   // What was read until a signal came is drawn for whoever looks on; a file is left as it was.
   if (context.stop() && context.shared().output != "-") return ExitKind::done;
 
-  const plot::Choice choice = plot::choose(streams, a.kind, a.picture);
+  const std::vector<plot::Choice> chosen = plot::choose(streams, a.kind, a.pictures);
   if (a.list) {
     write_output(context.shared().output, text_of_list(plot::choices(streams)));
   } else {
-    plot::Picture picture = plot::draw(streams, choice);
-    if (!a.title.empty()) picture.title = a.title;
-    const std::string drawn = drawing(a, picture, context);
+    std::vector<plot::Picture> pictures;
+    for (const plot::Choice& choice : chosen) pictures.push_back(plot::draw(streams, choice));
+    if (!a.title.empty()) {
+      pictures.front().title = a.title;
+      pictures.front().subject.clear();
+    }
+    const std::string drawn = drawing(a, pictures, context);
     if (!drawn.empty()) write_output(context.shared().output, drawn);
-    say_choice(a, streams, choice, context);
+    say_choice(a, streams, chosen.front(), context);
   }
   for (const records::Reader& reader : readers) reader.finish();
   return ExitKind::done;
@@ -174,16 +197,21 @@ void declare(cli::Command& root, PlotArguments& a) {
   root.positionals = {cli::file_positional(
       "FILE", cli::Positional::Arity::any_number,
       "Streams of records, each also .zst; - for standard input, the default.", a.paths)};
+  cli::Option pictures;
+  pictures.name = "picture";
+  pictures.value = "NAME,..";
+  pictures.help = "Which of the kind's pictures, one below the other; see PICTURES; all is every one.";
+  pictures.default_text = "the first that the records give";
+  pictures.set = [&a](std::string_view text) { a.pictures = parse_names(text); };
   root.add("Picture",
            {cli::text("kind", "KIND", "What to draw.", a.kind)
                 .one_of(std::move(kinds))
                 .shown_default("that of the first record"),
-            cli::text("picture", "NAME", "Which of the kind's pictures; see PICTURES.", a.picture)
-                .shown_default("the first that the records give"),
+            std::move(pictures),
             cli::flag("list",
                       "Draw nothing; print what could be drawn, a line each: kind, picture, what it shows.",
                       a.list),
-            cli::text("title", "TEXT", "Title in place of the picture's own.", a.title)});
+            cli::text("title", "TEXT", "Title in place of the first picture's own.", a.title)});
   root.add("Output",
            {cli::choice_option("format", "FORMAT", "What to write, whatever -o is called.", a.format,
                                {{"by-name", Format::by_name},
@@ -193,9 +221,10 @@ void declare(cli::Command& root, PlotArguments& a) {
                                 {"pdf", Format::pdf},
                                 {"gp", Format::script}}),
             cli::value_option("size", "WxH",
-                              "Columns and lines of text, or dots of a picture (in .pdf 1/100 inch each).",
+                              "Columns and lines of text, or dots of a picture (in .pdf 1/100 inch each); of "
+                              "several pictures, of each.",
                               a.size, parse_size)
-                .shown_default("the terminal's, 80x24, or 960x600"),
+                .shown_default("the terminal's, 80x24, or 960x600, of several 960x400"),
             cli::text("gnuplot", "PROGRAM", "The gnuplot to run: a name on PATH or a path.", a.gnuplot)
                 .shown_default("gnuplot")
                 .from_environment("MLQ_GNUPLOT")});
@@ -224,6 +253,8 @@ int main(int argc, char** argv) {
       {"mlq-loadgen gen poisson --rate 200/s --duration 60s | mlq-plot", "a trace, in the terminal"},
       {"mlq-plot run.jsonl --picture ccdf -o latency.svg", "how latency is distributed, as a picture"},
       {"mlq-plot out.0.jsonl out.1.jsonl --picture latency", "two runs, one over the other"},
+      {"mlq-plot run.jsonl --picture latency,ccdf,rate -o run.svg",
+       "three pictures of a run, one below the other"},
       {"mlq-plot run.jsonl --list", "what could be drawn"},
       {"mlq-loadgen gen poisson --rate 50/s --count 1k | mlq-plot --picture gaps -o gaps.gp && gnuplot "
        "gaps.gp",

@@ -6,8 +6,9 @@ Matrices are gathered in bits, vectors (biases, norms) as bf16. The text is the 
 with the interpreter; the last tenth is kept for validation, and all of it is asked for: of the BERT-shaped model every character
 once, in rounds of fixed masks. One JSON record a run; runs that are in RECORDS are not done again.
 
-usage: distquant.py LIBMLQQUANT RECORDS [SEEDS [MODEL [METHOD ...]]]   needs PyTorch; default: seeds 1 to 3, both models, all methods
+usage: distquant.py LIBMLQQUANT RECORDS [SEEDS [MODEL [METHOD ...]]]   default: seeds 1 to 3, both models, all methods
        distquant.py --table RECORDS
+It needs PyTorch, and takes a minute a run on a core.
 """
 import collections
 import ctypes
@@ -23,10 +24,11 @@ WIDTH, HEADS, LAYERS, VALIDATE = 64, 4, 2, 64  # windows of validation in one fo
 Setup = collections.namedtuple("Setup", "steps context batch rate spread token waves hidden")
 MODELS = {"gpt": Setup(1500, 48, 16, 3e-3, 0.08, 0.08, 0.0, 0.0), "bert": Setup(3000, 24, 32, 3e-3, 0.12, 0.08, 0.2, 0.25)}
 WARMUP = 100
-METHODS = {  # cancel, bits; the first two gather nothing in bits
-    "full precision": None, "bf16": "bf16", "int8 none": ("none", 8), "int4 none": ("none", 4), "int4 residual": ("residual", 4),
-    "int4 dither:8": ("dither:8", 4), "int4 delta": ("delta", 4), "int3 delta": ("delta", 3), "int2 none": ("none", 2),
-    "int2 delta": ("delta", 2)}
+METHODS = {  # cancel, bits, elements with one scale; the first two gather nothing in bits
+    "full precision": None, "bf16": "bf16", "int8 none": ("none", 8, 64), "int4 none": ("none", 4, 64),
+    "int4 residual": ("residual", 4, 64), "int4 dither:8": ("dither:8", 4, 64), "int4 delta": ("delta", 4, 64),
+    "int3 delta": ("delta", 3, 64), "int2 none": ("none", 2, 64), "int2 delta": ("delta", 2, 64),
+    "int2 delta, blocks of 32": ("delta", 2, 32)}
 
 
 class Options(ctypes.Structure):
@@ -44,9 +46,9 @@ class Gathered:
 
     def __init__(self, library, torch, weights, method, number):
         self.library, self.torch, self.step, self.bytes = library, torch, 0, 0
-        cancel, bits = method
+        cancel, bits, block = method
         # A bf16 state costs two bytes a weight where it is kept, and none on the wire.
-        options = Options(weights.numel(), cancel.encode(), None, bits, 64, BF16, BF16, 8, 1, 1.0, 0, 1, number, 0)
+        options = Options(weights.numel(), cancel.encode(), None, bits, block, BF16, BF16, 8, 1, 1.0, 0, 1, number, 0)
         self.handle = ctypes.c_void_p()
         self.check(library.mlq_gather_open(ctypes.byref(options), ctypes.byref(self.handle)))
         self.room = library.mlq_gather_bound(self.handle)
@@ -202,18 +204,18 @@ def table(records):
             continue
         full = {r["seed"]: r["loss_gathered"] for r in runs if r["method"] == "full precision"}
         print(f"\n| {kind}: {runs[0]['parameters']:,} parameters | seeds | loss | over full precision | 95 % interval | from .. to "
-              "| loss of the owner's weights | bytes over bf16 | largest relative error |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+              "| loss of the owner's weights | bytes over bf16 | largest relative error |\n|---" + "|---:" * 8 + "|")
         for method in METHODS:
             mine = [r for r in runs if r["method"] == method and r["seed"] in full]
             if not mine:
                 continue
             over = [100 * (r["loss_gathered"] / full[r["seed"]] - 1) for r in mine]
             n, middle = len(over), mean(over)
-            half = STUDENT[n - 2] * math.sqrt(sum((x - middle) ** 2 for x in over) / (n - 1) / n) if n > 1 else math.inf
+            half = STUDENT[n - 2] * math.sqrt(sum((x - middle) ** 2 for x in over) / (n - 1) / n) if n > 1 else None
             wire = mean([r["wire_over_bf16"] for r in mine]) if "wire_over_bf16" in mine[0] else None
             print(f"| {method} | {n} | {mean([r['loss_gathered'] for r in mine]):.4f} | "
-                  + (f"{middle:+.2f} % | {middle - half:+.2f} .. {middle + half:+.2f} | {min(over):+.2f} .. {max(over):+.2f} | "
-                     if method != "full precision" else "| | | ")
+                  + ("| | | " if method == "full precision" else f"{middle:+.2f} % | | | " if half is None else
+                     f"{middle:+.2f} % | {middle - half:+.2f} .. {middle + half:+.2f} | {min(over):+.2f} .. {max(over):+.2f} | ")
                   + f"{mean([r['loss_master'] for r in mine]):.4f} | "
                   + (f"{wire:.3f} | {max(r['rel_rmse_worst'] for r in mine):.1e} |" if wire else "| |"))
 

@@ -2,7 +2,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,8 +17,7 @@
 #include "lib/base/error.h"
 #include "lib/base/fd.h"
 #include "lib/base/io.h"
-
-extern char** environ;
+#include "lib/base/spawn.h"
 
 namespace mlq {
 namespace {
@@ -76,31 +74,14 @@ void feed(const std::string& head, int from, Fd to, Fd quit) {
   }
 }
 
-// `program -dc` from `in` to `out`; returns its process. It must not inherit that we ignore SIGPIPE.
+// `program -dc` from `in` to `out`; returns its process.
 pid_t spawn_decompressor(const std::string& name, const char* program, int in, int out) {
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t pipe_signal;
-  sigemptyset(&pipe_signal);
-  sigaddset(&pipe_signal, SIGPIPE);
-  posix_spawnattr_setsigdefault(&attributes, &pipe_signal);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-  std::string argument0 = program;
-  std::string argument1 = "-dc";
-  char* argv[] = {argument0.data(), argument1.data(), nullptr};
-  pid_t child = -1;
-  const int error = posix_spawnp(&child, program, &actions, &attributes, argv, environ);
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  if (error != 0) {
+  const Spawned child = spawn({program, "-dc"}, {in, out, -1});
+  if (child.error != 0) {
     throw environment_error("{}: cannot run {}: {}; install it or decompress the file first", name, program,
-                            std::strerror(error));
+                            std::strerror(child.error));
   }
-  return child;
+  return child.pid;
 }
 
 // `program trace >> trace` would read what it writes, without end.

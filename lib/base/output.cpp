@@ -4,39 +4,14 @@
 #include <zstd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <vector>
 
 #include "lib/base/error.h"
+#include "lib/base/folder.h"
 #include "lib/base/io.h"
 
 namespace mlq {
-namespace {
-
-std::string folder_of(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-// The file behind a symbolic link, so that the rename replaces the file and not the link.
-std::string resolve(const std::string& path) {
-  char* real = ::realpath(path.c_str(), nullptr);
-  if (real == nullptr) return path;
-  std::string result = real;
-  std::free(real);
-  return result;
-}
-
-void sync_folder(const std::string& folder) {
-  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  ::fsync(fd);  // some file systems cannot; the file itself is safe by then
-  ::close(fd);
-}
-
-}  // namespace
 
 struct Output::State {
   std::string name;
@@ -138,7 +113,7 @@ Output Output::open(const std::string& path) {
       if (state->fd < 0) state->fail_open();
     } else {
       state->atomic = true;
-      state->target = exists ? resolve(path) : path;
+      state->target = exists ? behind_links(path) : path;
       state->open_temporary();
       if (exists) ::fchmod(state->fd, info.st_mode & 07777);
     }

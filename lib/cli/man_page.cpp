@@ -138,7 +138,9 @@ std::string exit_status() {
       {"3", "The input is wrong, or was cut."},
       {"4", "The environment failed: disk, network, memory or device."},
       {"5", "A fault of the program; please report it."},
-      {"128+\\fIn\\fR", "Ended by signal n after a clean stop: 130 by SIGINT, 143 by SIGTERM."},
+      {"128+\\fIn\\fR",
+       "Ended by signal n after a clean stop: 130 by SIGINT, 143 by SIGTERM. "
+       "One that comes 0.1 s after the first, or later, kills."},
   };
   std::string out;
   for (const auto& [status, meaning] : meanings)

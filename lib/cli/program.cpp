@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "lib/base/clock.h"
 #include "lib/base/io.h"
 #include "lib/cli/generate.h"
 #include "lib/cli/parser.h"
@@ -20,23 +21,26 @@ namespace {
 
 constexpr std::string_view kStandardOutput = "standard output";
 
+// What asks to stop often asks twice: timeout(1) signals the process and then its group, a terminal the group
+// and mpirun its ranks. Signals that come so soon after the first are the same request.
+constexpr int64_t kSameRequestNs = 100'000'000;
+
 StopFlag process_stop;
+std::atomic<int64_t> process_stop_ns{0};
+static_assert(std::atomic<int64_t>::is_always_lock_free);
 
-void on_signal(int signal);
-
-// Lets the next signal kill, where it is ours to say (an ignored SIGINT stays ignored).
-void give_up_handlers() {
-  for (const int signal : {SIGINT, SIGTERM}) {
-    struct sigaction now {};
-    if (sigaction(signal, nullptr, &now) != 0 || now.sa_handler != on_signal) continue;
-    now.sa_handler = SIG_DFL;
-    sigaction(signal, &now, nullptr);
-  }
-}
-
+// The first asks to stop, the second kills.
 void on_signal(int signal) {
-  process_stop.request(signal);
-  give_up_handlers();
+  const int64_t now = SteadyClock().now_ns();
+  if (!process_stop) {
+    process_stop_ns = now;
+    process_stop.request(signal);
+  } else if (now - process_stop_ns >= kSameRequestNs) {
+    struct sigaction action {};
+    action.sa_handler = SIG_DFL;
+    sigaction(signal, &action, nullptr);
+    raise(signal);
+  }
 }
 
 std::atomic<bool> process_hangup{false};

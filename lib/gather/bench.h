@@ -7,6 +7,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/stop.h"
+#include "lib/gather/piece_sender.h"
 #include "lib/ranks/comm.h"
 
 namespace mlq::gather {
@@ -16,16 +17,17 @@ struct GatherBench {
   std::vector<unsigned> bits = {8, 4, 2};
   uint64_t block = 64;
   unsigned threads = 1;
+  uint64_t piece = kWirePiece;      // bytes that are sent at a time
   int64_t time_ns = 2'000'000'000;  // for each number of bits
-  const StopFlag* stop = nullptr;
+  StopFlag* stop = nullptr;         // where one rank is asked to stop, the flags of all are set
 };
 
 struct GatherBenchResult {
   unsigned bits = 0;
   uint64_t reps = 0;
   uint64_t wire_bytes = 0;  // of the all-gather, all ranks together
-  // Medians, of the slowest rank each time: encoding, all-gather and applying; the all-gather alone; and that
-  // of the weights as bfloat16.
+  // Medians, of the slowest rank each time: encoding, sending meanwhile and applying; that without applying;
+  // and the all-gather of the weights as bfloat16: the faster of one call and of pieces.
   int64_t duration_ns = 0, duration_min_ns = 0, comm_ns = 0, bf16_ns = 0;
 };
 

@@ -18,8 +18,7 @@ struct mlq_gather {
   Settings settings;
   Part part;
   unsigned threads = 1;
-  std::vector<std::byte> held, next;
-  std::vector<float> residual, next_residual;
+  std::vector<std::byte> held, next, residual, next_residual;
   std::optional<quant::Digest> encoded;  // the payload that next_residual belongs to
   bool has_begun = false;                // a frame that later ones can be differences to was applied
 };
@@ -138,8 +137,8 @@ MLQ_EXPORT int mlq_gather_open(const mlq_gather_options* options, mlq_gather** o
     g->held.resize(g->part.elems * size_of(g->settings.state));
     g->next.resize(g->held.size());
     if (g->settings.cancel == Cancel::residual) {
-      g->residual.resize(g->part.elems);
-      g->next_residual.resize(g->part.elems);
+      g->residual.resize(residual_bytes(g->settings, g->part.elems));
+      g->next_residual.resize(g->residual.size());
     }
     *out = g.release();
   });

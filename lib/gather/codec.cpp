@@ -24,18 +24,36 @@ std::vector<Task> tasks_of(const Parts& parts) {
   return tasks;
 }
 
-// Calls work(i) for i = 0 ... count - 1, which throws nothing.
-template <class Work>
-void in_parallel(uint64_t count, unsigned threads, const Work& work) {
+// Calls work(i) for i = 0 ... count - 1, which throws nothing, and between those of its own thread between().
+template <class Work, class Between>
+void in_parallel(uint64_t count, unsigned threads, const Work& work, const Between& between) {
   std::atomic<uint64_t> next{0};
-  const auto run = [&] {
-    for (uint64_t i = next++; i < count; i = next++) work(i);
-  };
-  std::vector<std::thread> others;
-  for (unsigned t = 1; t < threads && t < count; ++t) others.emplace_back(run);
-  run();
-  for (std::thread& other : others) other.join();
+  std::vector<std::jthread> others;
+  for (unsigned t = 1; t < threads && t < count; ++t)
+    others.emplace_back([&] {
+      for (uint64_t i = next++; i < count; i = next++) work(i);
+    });
+  for (uint64_t i = next++; i < count; i = next++) {
+    work(i);
+    between();
+  }
 }
+
+// How far a payload is final while tasks are done, in about their order.
+class Progress {
+ public:
+  explicit Progress(size_t tasks) : done_(tasks) {}
+  void done(size_t task) { done_[task].store(true, std::memory_order_release); }
+  // Tasks from the first on without a gap. For one thread.
+  size_t without_gap() {
+    while (first_ < done_.size() && done_[first_].load(std::memory_order_acquire)) ++first_;
+    return first_;
+  }
+
+ private:
+  std::vector<std::atomic<bool>> done_;
+  size_t first_ = 0;
+};
 
 const void* at(const void* array, Float type, uint64_t i) {
   return static_cast<const uint8_t*>(array) + i * size_of(type);
@@ -65,14 +83,23 @@ PartError encode_task(const Settings& settings, const Frame& frame, const Packin
 
 std::vector<PartError> encode_parts(const Settings& settings, const Frame& frame, const Packing& packing,
                                     std::span<const OwnPart> parts, std::span<std::byte> payload,
-                                    unsigned threads) {
+                                    unsigned threads, const Ready& ready) {
   std::fill(payload.begin(), payload.end(), std::byte{0});
   const std::vector<Task> tasks = tasks_of(parts);
   std::vector<PartError> of_task(tasks.size());
-  in_parallel(tasks.size(), threads, [&](uint64_t i) {
+  Progress progress(tasks.size());
+  const auto encode = [&](uint64_t i) {
     const auto& [part, piece] = tasks[i];
     of_task[i] = encode_task(settings, frame, packing.parts[part], parts[part], piece, payload.data());
+    progress.done(i);
+  };
+  in_parallel(tasks.size(), threads, encode, [&] {
+    const size_t next = progress.without_gap();
+    if (!ready || next == tasks.size()) return;
+    const auto& [part, piece] = tasks[next];
+    ready(packing.parts[part].codes + code_bytes(settings, frame, piece.first));
   });
+  if (ready) ready(payload.size());
   std::vector<PartError> errors(parts.size());
   for (size_t i = 0; i < tasks.size(); ++i) {  // in the order of the elements, whoever did them
     PartError& sum = errors[tasks[i].part];
@@ -87,14 +114,15 @@ std::vector<PartError> encode_parts(const Settings& settings, const Frame& frame
 void apply_parts(const Settings& settings, const Frame& frame, const Packing& packing,
                  std::span<const HeldPart> parts, std::span<const std::byte> payload, unsigned threads) {
   const std::vector<Task> tasks = tasks_of(parts);
-  in_parallel(tasks.size(), threads, [&](uint64_t i) {
+  const auto apply = [&](uint64_t i) {
     const auto& [part, piece] = tasks[i];
     const Packing::Slot& slot = packing.parts[part];
     uint64_t saturated = 0;  // the owner has counted
     apply_piece(settings, parts[part].part, frame, piece,
                 reinterpret_cast<const uint8_t*>(payload.data() + slot.codes), payload.data() + slot.scales,
                 parts[part].held, &saturated);
-  });
+  };
+  in_parallel(tasks.size(), threads, apply, [] {});
 }
 
 std::optional<Unfit> find_nonfinite(Float type, const void* values, uint64_t elems) {

@@ -1,6 +1,7 @@
 // The parts of one owner, packed and unpacked: several threads, the same bytes for any number of them.
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "lib/gather/wire.h"
@@ -13,8 +14,8 @@ struct OwnPart {
   const void* weights = nullptr;  // of the part's source type
   const void* held = nullptr;     // of the state's type: what receivers hold
   void* next = nullptr;           // what they will hold
-  const float* residual = nullptr;
-  float* next_residual = nullptr;
+  const void* residual = nullptr;
+  void* next_residual = nullptr;
 };
 
 struct PartError {
@@ -23,10 +24,12 @@ struct PartError {
 };
 
 // Encodes the parts into `payload` (packing.payload_bytes; what lies between the parts becomes 0). A result
-// for each.
+// for each. `ready` is called by the calling thread, between pieces of its own, with how many of the first
+// bytes are final: codes as they come, scales when all is done.
+using Ready = std::function<void(uint64_t payload_bytes)>;
 std::vector<PartError> encode_parts(const Settings& settings, const Frame& frame, const Packing& packing,
                                     std::span<const OwnPart> parts, std::span<std::byte> payload,
-                                    unsigned threads);
+                                    unsigned threads, const Ready& ready = {});
 
 // The other end: `held` of each part becomes what the owner's `next` was.
 struct HeldPart {

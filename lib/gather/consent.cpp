@@ -46,9 +46,9 @@ std::vector<NoteData> exchange_notes(ranks::Comm& comm, const NoteData& mine,
       throw environment_error("a message of rank {} arrived damaged; check memory and network", rank);
   for (size_t rank = 0; rank < notes.size(); ++rank)
     if (notes[rank].kind != 0)
-      throw Error(static_cast<ExitKind>(notes[rank].kind),
-                  comm.size() == 1 ? std::string(text_of(notes[rank]))
-                                   : fmt::format("rank {}: {}", rank, text_of(notes[rank])));
+      throw AgreedError(Error(static_cast<ExitKind>(notes[rank].kind),
+                              comm.size() == 1 ? std::string(text_of(notes[rank]))
+                                               : fmt::format("rank {}: {}", rank, text_of(notes[rank]))));
   std::vector<NoteData> out;
   for (const Note& note : notes) out.push_back(note.data);
   return out;

@@ -14,8 +14,24 @@ namespace mlq::gather {
 inline constexpr size_t kNoteBytes = 96;
 using NoteData = std::array<std::byte, kNoteBytes>;
 
-// The data of all ranks. If one of them has failed, all throw the same Error: that of the first rank that
-// did, with its number. Long messages are cut.
+// An Error that all ranks throw alike, since they found it out together: it is enough if one of them says it.
+class AgreedError : public Error {
+ public:
+  explicit AgreedError(const Error& error) : Error(error) {}
+};
+
+// Does what depends on nothing but what all ranks have been told; its Error is an AgreedError.
+template <class Work>
+auto agreed(const Work& work) {
+  try {
+    return work();
+  } catch (const Error& error) {
+    throw AgreedError(error);
+  }
+}
+
+// The data of all ranks. If one of them has failed, all throw the same AgreedError: what the first rank that
+// did has to say, with its number. Long messages are cut.
 std::vector<NoteData> exchange_notes(ranks::Comm& comm, const NoteData& mine,
                                      const std::optional<Error>& failure = std::nullopt);
 

@@ -76,14 +76,26 @@ Error Gather::nonfinite_error(size_t part) const {
       name, owned.share.first + unfit->element, unfit->text);
 }
 
-std::optional<Error> Gather::encode(const Frame& frame) {
+// Buffers for a frame, as long on every rank, and who sends them.
+PieceSender Gather::open_wire(const Frame& frame) {
+  stride_ = 0;
+  for (unsigned rank = 0; rank < comm_.size(); ++rank)
+    stride_ = std::max<uint64_t>(stride_, sizeof(WireHeader) + packing_of(rank, frame).payload_bytes);
+  sending_.assign(stride_, std::byte{0});
+  received_.resize(stride_ * comm_.size());
+  return PieceSender(comm_, sending_, received_, sizeof(WireHeader), options_.wire_piece);
+}
+
+std::optional<Error> Gather::encode(const Frame& frame, const Ready& ready) {
   const Packing packing = packing_of(comm_.rank(), frame);
   WireHeader& header = own_->header;
   header = make_header(options_.settings, frame, comm_.rank(), comm_.size());
   header.payload_bytes = packing.payload_bytes;
-  sending_.resize(sizeof header + packing.payload_bytes);
-  const auto payload = std::span(sending_).subspan(sizeof header);
-  const auto errors = encode_parts(options_.settings, frame, packing, own_parts(), payload, options_.threads);
+  const auto payload = std::span(sending_).subspan(sizeof header, packing.payload_bytes);
+  const auto errors = encode_parts(options_.settings, frame, packing, own_parts(), payload, options_.threads,
+                                   [&](uint64_t bytes) {
+                                     if (bytes < payload.size()) ready(sizeof header + bytes);
+                                   });
   for (size_t i = 0; i < own_->plain.size(); ++i)
     std::copy(own_->plain[i].weights.begin(), own_->plain[i].weights.end(),
               payload.data() + packing.plain[i]);
@@ -117,8 +129,9 @@ void Gather::exchange_headers(const Frame& frame, const std::optional<Error>& fa
     errors += take<double>(notes[rank], 72);
     const uint64_t expected = packing_of(rank, frame).payload_bytes;
     if (headers_[rank].payload_bytes != expected)
-      throw input_error("rank {} sends {} bytes where {} are expected; start all ranks with the same program",
-                        rank, headers_[rank].payload_bytes, expected);
+      throw AgreedError(
+          input_error("rank {} sends {} bytes where {} are expected; start all ranks with the same program",
+                      rank, headers_[rank].payload_bytes, expected));
   }
   report.rel_rmse = weights == 0 ? 0 : std::sqrt(errors / weights);
 }
@@ -135,17 +148,19 @@ bool Gather::arrived_whole(unsigned rank, const Frame& frame) const {
   }
 }
 
-std::optional<unsigned> Gather::exchange_payloads(const Frame& frame, StepReport& report) {
-  stride_ = 0;
-  for (const WireHeader& header : headers_)
-    stride_ = std::max<uint64_t>(stride_, sizeof header + header.payload_bytes);
+std::optional<Error> Gather::encode_and_send(const Frame& frame, StepReport& report) {
+  std::optional<Error> failure;
+  PieceSender sender = open_wire(frame);
   timed(report.comm_ns, [&] {
-    sending_.resize(stride_);
-    received_.resize(stride_ * comm_.size());
-    comm_.all_gather(sending_, received_);
+    timed(report.encode_ns, [&] { failure = encode(frame, [&](uint64_t bytes) { sender.ready(bytes); }); });
+    sender.finish();  // what failed, too: the others wait for it
   });
   ++report.sent;
   report.wire_bytes = received_.size();
+  return failure;
+}
+
+std::optional<unsigned> Gather::compare_payloads(const Frame& frame) {
   constexpr uint32_t kNone = 0xffffffffu;
   uint32_t damaged = kNone;
   for (unsigned rank = 0; rank < comm_.size() && damaged == kNone; ++rank)
@@ -173,8 +188,7 @@ void Gather::apply(const Frame& frame) {
       } else {
         const uint64_t offset = packings[share.rank].plain[plain[share.rank]++];
         const auto from = payload_of(share.rank).subspan(offset, bytes_of(tensors_[t].info, share.count));
-        // A raw frame is of what is held of quantised tensors; the others come anew with each step.
-        if (!frame.raw) std::copy(from.begin(), from.end(), held_at(t, share));
+        std::copy(from.begin(), from.end(), held_at(t, share));
       }
     }
   for (unsigned rank = 0; rank < comm_.size(); ++rank)
@@ -212,26 +226,23 @@ void Gather::swap_residuals() {
 }
 
 // Encodes, sends and applies, as a key frame where that is due or becomes necessary.
-void Gather::send(const Frame& first, StepReport& report, const std::optional<Error>& failure) {
+void Gather::send(const Frame& first, StepReport& report) {
   const bool has_keys = options_.settings.cancel == Cancel::delta;
   Frame frame = first;
-  std::optional<Error> trouble = failure;
   for (bool damaged_before = false;;) {
-    timed(report.encode_ns, [&] {
-      if (!trouble) trouble = encode(frame);
-    });
+    const std::optional<Error> trouble = encode_and_send(frame, report);
     timed(report.comm_ns, [&] { exchange_headers(frame, trouble, report); });
     if (has_keys && !frame.key && report.rel_rmse > options_.rekey_above) {
       frame.key = true;
       report.rekey_reason = "error";
       continue;
     }
-    const auto damaged = exchange_payloads(frame, report);
+    const auto damaged = compare_payloads(frame);
     if (!damaged) break;
     if (damaged_before)
-      throw environment_error(
+      throw AgreedError(environment_error(
           "step {}: what rank {} sent arrived damaged twice running; check memory and network", frame.step,
-          *damaged);
+          *damaged));
     say(fmt::format("step {}: what rank {} sent arrived damaged; it is sent again", frame.step, *damaged));
     damaged_before = true;
     frame.key = has_keys;
@@ -253,14 +264,15 @@ StepReport Gather::step(uint64_t step, const std::function<Source()>& open, bool
   });
   timed(report.comm_ns, [&] {
     agree_on_tensors(step, own, failure);
-    go_on_with_state();
+    if (state_) go_on_with_state();
   });
   failure = read_weights(*source);
+  timed(report.comm_ns, [&] { exchange_notes(comm_, {}, failure); });
   if (key_reason_.empty() && options_.key_every != 0 && step - *last_key_ >= options_.key_every)
     key_reason_ = "every";
   Frame frame{step, !key_reason_.empty() && options_.settings.cancel == Cancel::delta, false};
   report.rekey_reason = key_reason_;
-  send(frame, report, failure);
+  send(frame, report);
 
   const bool due = !last_hash_ || (options_.hash_every != 0 && step - *last_hash_ >= options_.hash_every);
   if (due || compare) {
@@ -269,13 +281,13 @@ StepReport Gather::step(uint64_t step, const std::function<Source()>& open, bool
       report.rekey_reason = "hash";
       swap_residuals();  // back
       frame.key = options_.settings.cancel == Cancel::delta;
-      send(frame, report, std::nullopt);
+      send(frame, report);
       if (!hashes_agree(report))
-        throw Error(
-            ExitKind::bug,
-            fmt::format(
-                "step {}: ranks hold different weights after a key frame too: their arithmetic differs",
-                step));
+        throw AgreedError(
+            Error(ExitKind::bug,
+                  fmt::format(
+                      "step {}: ranks hold different weights after a key frame too: their arithmetic differs",
+                      step)));
     }
     last_hash_ = step;
   }

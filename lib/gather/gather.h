@@ -1,9 +1,9 @@
 // Gathers the weights that ranks own, step after step, so that each rank holds all of them, in few bits.
 //
 // A step: ranks compare settings, lists of tensors and what goes wrong with them (all stop with one message);
-// each encodes what it owns; headers and errors go round; then everything in one all-gather, which each rank
-// checks against the headers' hashes before it applies anything. What is damaged is sent again as a key
-// frame. From time to time hashes of what is held are compared.
+// each encodes what it owns, and sends it while it does; headers and errors go round; each rank checks what
+// it has received against the headers' hashes before it applies anything. What is damaged is sent again as a
+// key frame. From time to time hashes of what is held are compared.
 #pragma once
 
 #include <functional>
@@ -16,6 +16,7 @@
 #include "lib/gather/codec.h"
 #include "lib/gather/consent.h"
 #include "lib/gather/joint.h"
+#include "lib/gather/piece_sender.h"
 #include "lib/gather/settings.h"
 #include "lib/gather/state_file.h"
 #include "lib/gather/wire.h"
@@ -35,16 +36,17 @@ struct GatherOptions {
   uint64_t hash_every = 100;  // steps from one comparison of hashes to the next; 0: only where asked for
   bool strict = false;        // an error where resuming would have to begin anew
   unsigned threads = 1;
+  uint64_t wire_piece = kWirePiece;  // bytes that are sent at a time
   // What people should know; what all ranks see is said by rank 0 alone.
   std::function<void(const std::string&)> note = [](const std::string&) {};
 };
 
 struct StepReport {
   uint64_t step = 0;
-  uint64_t elems = 0;       // of all tensors
-  uint64_t wire_bytes = 0;  // of the all-gather, all ranks together
-  uint64_t bf16_bytes = 0;  // of the same with quantised tensors as bf16
-  int64_t encode_ns = 0, comm_ns = 0, decode_ns = 0;
+  uint64_t elems = 0;                                 // of all tensors
+  uint64_t wire_bytes = 0;                            // of the all-gather, all ranks together
+  uint64_t bf16_bytes = 0;                            // of the same with quantised tensors as bf16
+  int64_t encode_ns = 0, comm_ns = 0, decode_ns = 0;  // sending goes on while encoding
   bool key = false;
   std::string rekey_reason;  // start, every, error, payload, hash, shapes, no state; empty if no key frame
   double rel_rmse = 0;       // of the quantised tensors of all ranks
@@ -53,8 +55,9 @@ struct StepReport {
 };
 
 // Collective: all ranks call the same functions in the same order. Not thread-safe. An Error ends it for all
-// ranks: input for bad input of any rank and for options that differ, environment for lost ranks and for a
-// payload that is damaged twice running, bug where hashes differ twice running.
+// ranks: that of opening and reading, or input for what was read, of any rank; input for options that differ;
+// environment for lost ranks and for a payload that is damaged twice running; bug where hashes differ twice
+// running. What all ranks find out together is an AgreedError (consent.h).
 class Gather {
  public:
   // Keeps references. A usage Error if the settings do not go together.
@@ -65,6 +68,10 @@ class Gather {
   // last that all ranks have; the next step goes on with it. Nothing (and the next step is a key frame) where
   // there is none; with strict an input Error.
   std::optional<uint64_t> resume(const std::string& path);
+  // Where that was the last step: holds what was held after it, without another one. `open` opens this rank's
+  // tensors of that step, since a state has nothing of those that are not quantised. An input Error if the
+  // state is of other tensors, options or ranks.
+  void restore(const std::function<tensorfile::Source()>& open);
 
   // `open` opens this rank's own tensors of that step; steps rise. `compare`: hashes are compared whatever
   // hash_every says.
@@ -83,6 +90,7 @@ class Gather {
   struct Own;
   void agree_on_tensors(uint64_t step, const ShardList& own, const std::optional<Error>& failure);
   void adopt_tensors(std::vector<JointTensor> tensors, std::vector<std::byte> lists);
+  bool take_up_state();
   void go_on_with_state();
   bool matches(const State& state) const;
   void load(const State& state);
@@ -90,13 +98,15 @@ class Gather {
   std::optional<Error> read_weights(const tensorfile::Source& source);
   std::vector<OwnPart> own_parts();
   Error nonfinite_error(size_t part) const;
-  std::optional<Error> encode(const Frame& frame);
+  std::optional<Error> encode(const Frame& frame, const Ready& ready);
   void exchange_headers(const Frame& frame, const std::optional<Error>& failure, StepReport& report);
   bool arrived_whole(unsigned rank, const Frame& frame) const;
+  PieceSender open_wire(const Frame& frame);
+  std::optional<Error> encode_and_send(const Frame& frame, StepReport& report);
   // Whose payload arrived damaged at some rank.
-  std::optional<unsigned> exchange_payloads(const Frame& frame, StepReport& report);
+  std::optional<unsigned> compare_payloads(const Frame& frame);
   void apply(const Frame& frame);
-  void send(const Frame& first, StepReport& report, const std::optional<Error>& failure);
+  void send(const Frame& first, StepReport& report);
   void say(const std::string& message);  // once for all ranks
   void swap_residuals();
   std::string hash_of_held(bool plain_too) const;

@@ -37,8 +37,8 @@ std::optional<uint64_t> Gather::resume(const std::string& path) {
     }
   if (state_) return state_->step;
   if (options_.strict)
-    throw input_error(
-        "{}: not every rank has a state of one step; leave --strict out to begin with a key frame", path);
+    throw AgreedError(input_error(
+        "{}: not every rank has a state of one step; leave --strict out to begin with a key frame", path));
   say(fmt::format("{}: not every rank has a state of one step; begins with a key frame", path));
   key_reason_ = "no state";
   return std::nullopt;
@@ -64,7 +64,7 @@ bool Gather::matches(const State& state) const {
     const StateTensor* const residual = find(state, residual_name(name));
     return held != nullptr && held->bytes.size() == owned.next.size() &&
            (owned.residual.empty() ||
-            (residual != nullptr && residual->bytes.size() == owned.residual.size() * sizeof(float)));
+            (residual != nullptr && residual->bytes.size() == owned.residual.size()));
   });
 }
 
@@ -73,37 +73,39 @@ void Gather::load(const State& state) {
     const std::string& name = tensors_[owned.tensor].info.name;
     const auto& held = find(state, name)->bytes;
     std::copy(held.begin(), held.end(), held_at(owned.tensor, owned.share));
-    if (!owned.residual.empty())
-      std::memcpy(owned.residual.data(), find(state, residual_name(name))->bytes.data(),
-                  owned.residual.size() * sizeof(float));
+    if (!owned.residual.empty()) owned.residual = find(state, residual_name(name))->bytes;
   }
 }
 
-// Own parts of what is held become all of it, as they are.
+// Own parts of what is held become all of it, as they are; with them what is not quantised, where it was
+// read.
 void Gather::exchange_held(uint64_t step) {
   const Frame frame{step, false, true};
   const Packing packing = packing_of(comm_.rank(), frame);
   WireHeader& header = own_->header;
   header = make_header(options_.settings, frame, comm_.rank(), comm_.size());
-  sending_.assign(sizeof header + packing.payload_bytes, std::byte{0});
+  PieceSender sender = open_wire(frame);
   for (size_t i = 0; i < own_->quantised.size(); ++i) {
     const Own::Owned& owned = own_->quantised[i];
     const std::byte* const from = held_at(owned.tensor, owned.share);
     std::copy(from, from + owned.next.size(), sending_.data() + sizeof header + packing.parts[i].codes);
   }
+  for (size_t i = 0; i < own_->plain.size(); ++i)
+    std::copy(own_->plain[i].weights.begin(), own_->plain[i].weights.end(),
+              sending_.data() + sizeof header + packing.plain[i]);
   header.payload_bytes = packing.payload_bytes;
-  header.digest = quant::digest_of(std::span(sending_).subspan(sizeof header));
+  header.digest = quant::digest_of(std::span(sending_).subspan(sizeof header, packing.payload_bytes));
   std::memcpy(sending_.data(), &header, sizeof header);
+  sender.finish();
   StepReport unused;
   exchange_headers(frame, std::nullopt, unused);
-  if (exchange_payloads(frame, unused))
-    throw environment_error(
-        "the states of the ranks arrived damaged; check memory and network, and start again");
+  if (compare_payloads(frame))
+    throw AgreedError(environment_error(
+        "the states of the ranks arrived damaged; check memory and network, and start again"));
   apply(frame);
 }
 
-void Gather::go_on_with_state() {
-  if (!state_) return;
+bool Gather::take_up_state() {
   const State state = std::move(*state_);
   state_.reset();
   NoteData note{};
@@ -116,19 +118,40 @@ void Gather::go_on_with_state() {
     put(note, 0, uint64_t{hash_of_held(false) == state.hash});
     for (const NoteData& n : exchange_notes(comm_, note)) all = all && take<uint64_t>(n, 0) != 0;
   }
-  if (all) {
-    key_reason_.clear();
-    last_key_ = last_step_ = last_hash_ = state.step;
-    return;
-  }
+  if (!all) return false;
+  key_reason_.clear();
+  last_key_ = last_step_ = last_hash_ = state.step;
+  return true;
+}
+
+void Gather::go_on_with_state() {
+  const uint64_t step = state_->step;
+  if (take_up_state()) return;
   if (options_.strict)
-    throw input_error(
-        "the state of step {} is of other tensors, options or ranks; leave --strict out to begin with a "
-        "key frame",
-        state.step);
+    throw AgreedError(
+        input_error("the state of step {} is of other tensors, options or ranks; leave --strict out to begin "
+                    "with a key frame",
+                    step));
   say(fmt::format("the state of step {} is of other tensors, options or ranks; begins with a key frame",
-                  state.step));
+                  step));
   key_reason_ = "no state";
+}
+
+void Gather::restore(const std::function<tensorfile::Source()>& open) {
+  const uint64_t step = state_->step;
+  std::optional<tensorfile::Source> source;
+  ShardList own;
+  const std::optional<Error> failure = failure_of([&] {
+    source.emplace(open());
+    own = list_of(*source);
+  });
+  agree_on_tensors(step, own, failure);
+  exchange_notes(comm_, {}, read_weights(*source));
+  if (!take_up_state())
+    throw AgreedError(
+        input_error("the state of step {} is of other tensors, options or ranks, and no step is left; leave "
+                    "--resume out to begin anew",
+                    step));
 }
 
 void Gather::save(const std::string& path) {
@@ -144,9 +167,9 @@ void Gather::save(const std::string& path) {
                                                                             : tensorfile::Dtype::bf16;
     state.tensors.push_back({name, dtype, {held, held + owned.next.size()}});
     if (owned.residual.empty()) continue;
-    const auto residual = std::as_bytes(std::span(owned.residual));
+    const bool small = options_.settings.residual_type == ResidualType::int8;
     state.tensors.push_back(
-        {residual_name(name), tensorfile::Dtype::f32, {residual.begin(), residual.end()}});
+        {residual_name(name), small ? tensorfile::Dtype::u8 : tensorfile::Dtype::f32, owned.residual});
   }
   write_state(state_path(path, generation_), state);
   generation_ = 1 - generation_;

@@ -18,6 +18,19 @@ uint32_t number_of(const std::string& name) {
   return number;
 }
 
+// That all are to do the same.
+void compare(const std::vector<NoteData>& notes) {
+  for (size_t rank = 0; rank < notes.size(); ++rank) {
+    if (take<uint64_t>(notes[rank], 0) != take<uint64_t>(notes[0], 0))
+      throw input_error("rank {} is at step {}, rank 0 at step {}; start all ranks with the same steps", rank,
+                        take<uint64_t>(notes[rank], 0), take<uint64_t>(notes[0], 0));
+    if (!std::equal(notes[0].begin() + 48, notes[0].end(), notes[rank].begin() + 48) ||
+        take<Digest>(notes[rank], 16) != take<Digest>(notes[0], 16))
+      throw input_error("rank {} was given other options than rank 0; start all ranks with the same ones",
+                        rank);
+  }
+}
+
 }  // namespace
 
 void Gather::agree_on_tensors(uint64_t step, const ShardList& own, const std::optional<Error>& failure) {
@@ -31,18 +44,11 @@ void Gather::agree_on_tensors(uint64_t step, const ShardList& own, const std::op
   put(note, 56, options_.rekey_above);
   put(note, 64, options_.hash_every);
   put(note, 72, options_.joining);
+  put(note, 80, options_.wire_piece);
   const std::vector<NoteData> notes = exchange_notes(comm_, note, failure);
+  agreed([&] { compare(notes); });
   uint64_t longest = 0;
-  for (size_t rank = 0; rank < notes.size(); ++rank) {
-    if (take<uint64_t>(notes[rank], 0) != take<uint64_t>(notes[0], 0))
-      throw input_error("rank {} is at step {}, rank 0 at step {}; start all ranks with the same steps", rank,
-                        take<uint64_t>(notes[rank], 0), take<uint64_t>(notes[0], 0));
-    if (!std::equal(notes[0].begin() + 48, notes[0].end(), notes[rank].begin() + 48) ||
-        take<Digest>(notes[rank], 16) != take<Digest>(notes[0], 16))
-      throw input_error("rank {} was given other options than rank 0; start all ranks with the same ones",
-                        rank);
-    longest = std::max(longest, take<uint64_t>(notes[rank], 8));
-  }
+  for (const NoteData& n : notes) longest = std::max(longest, take<uint64_t>(n, 8));
   std::vector<std::byte> digests;
   for (const NoteData& n : notes) digests.insert(digests.end(), n.begin() + 32, n.begin() + 48);
   if (digests == lists_) return;
@@ -59,10 +65,13 @@ void Gather::agree_on_tensors(uint64_t step, const ShardList& own, const std::op
                               rank);
     lists.push_back(parse_list(bytes, fmt::format("rank {}", rank)));
   }
-  adopt_tensors(join_shards(options_.joining, lists, options_.like, options_.settings.block,
-                            [&](const tensorfile::TensorInfo& info) {
-                              return info.dtype != tensorfile::Dtype::f64 && selector_.why_not(info).empty();
-                            }),
+  const auto quantises = [&](const tensorfile::TensorInfo& info) {
+    return info.dtype != tensorfile::Dtype::f64 && selector_.why_not(info).empty();
+  };
+  adopt_tensors(agreed([&] {
+                  return join_shards(options_.joining, lists, options_.like, options_.settings.block,
+                                     quantises);
+                }),
                 std::move(digests));
 }
 
@@ -89,12 +98,9 @@ void Gather::adopt_tensors(std::vector<JointTensor> tensors, std::vector<std::by
           {share.count, *quant::source_float(tensor.info.dtype), number_of(tensor.info.name), share.first});
       if (!mine) continue;
       const bool feeds_back = options_.settings.cancel == Cancel::residual;
-      own_->quantised.push_back({t,
-                                 share,
-                                 {},
-                                 std::vector<std::byte>(share.count * width),
-                                 std::vector<float>(feeds_back ? share.count : 0),
-                                 std::vector<float>(feeds_back ? share.count : 0)});
+      const std::vector<std::byte> residual(feeds_back ? residual_bytes(options_.settings, share.count) : 0);
+      own_->quantised.push_back(
+          {t, share, {}, std::vector<std::byte>(share.count * width), residual, residual});
     }
   }
   if (std::none_of(tensors_.begin(), tensors_.end(), [](const JointTensor& t) { return t.quantised; }))

@@ -167,8 +167,9 @@ void slice(JointTensor& tensor, size_t local, unsigned ranks, uint64_t cut) {
   tensor.shares.clear();
   const uint64_t units = tensor.info.elems / cut + (tensor.info.elems % cut != 0);
   for (unsigned rank = 0; rank < ranks; ++rank) {
-    const auto border = [&](uint64_t r) {
-      return std::min(tensor.info.elems, (units / ranks * r + units % ranks * r / ranks) * cut);
+    const auto border = [&](uint64_t r) {  // the last: units * cut may not fit 64 bits
+      return r == ranks ? tensor.info.elems
+                        : std::min(tensor.info.elems, (units / ranks * r + units % ranks * r / ranks) * cut);
     };
     if (border(rank + 1) > border(rank))
       tensor.shares.push_back({rank, border(rank), border(rank + 1) - border(rank), local, border(rank)});

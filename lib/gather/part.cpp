@@ -61,17 +61,54 @@ void encode_as_qwz(const Place& place, Float source, const void* w, EncodeCounts
   });
 }
 
+// The residual of a piece: codes of the whole part, then its scales, or values.
+class Residual {
+ public:
+  Residual(const Settings& settings, const Part& part, const PieceRange& piece, const void* memory)
+      : small_(settings.residual_type == ResidualType::int8), layout_{1, piece.count, settings.block} {
+    auto* const bytes = static_cast<uint8_t*>(const_cast<void*>(memory));
+    codes_ = bytes + piece.first * (small_ ? 1 : sizeof(float));
+    scales_ = bytes + even(part.elems) + piece.first / settings.block * size_of(kSpec.scale);
+  }
+  static uint64_t bytes(const Settings& settings, uint64_t elems) {
+    if (settings.residual_type == ResidualType::f32) return elems * sizeof(float);
+    return even(elems) + BlockLayout{1, elems, settings.block}.blocks() * size_of(kSpec.scale);
+  }
+
+  void load(float* values) const {
+    uint64_t cut = 0;
+    if (small_) return block_int_decode_simd(kSpec, layout_, codes_, scales_, Float::f32, values, &cut);
+    std::memcpy(values, codes_, layout_.cols * sizeof(float));
+  }
+  void store(const float* values) const {
+    EncodeCounts counts;
+    if (small_) return block_int_encode_simd(kSpec, layout_, Float::f32, values, codes_, scales_, &counts);
+    std::memcpy(codes_, values, layout_.cols * sizeof(float));
+  }
+
+ private:
+  static constexpr BlockIntSpec kSpec{8, Grid::absmax, Float::bf16, false};
+  static constexpr uint64_t even(uint64_t bytes) { return bytes + bytes % 2; }
+
+  bool small_;
+  BlockLayout layout_;
+  uint8_t* codes_;
+  void* scales_;
+};
+
 void encode_residual(const Settings& settings, const Part& part, const Frame& frame, const Place& place,
-                     const void* w, const float* residual, float* next_residual, void* next,
+                     const void* w, const Residual& residual, const Residual& next_residual, void* next,
                      PartCounts& counts) {
   const bool begins = settings.residual_reset != 0 && frame.step % settings.residual_reset == 0;
   const auto beta = static_cast<float>(begins ? 0 : settings.beta);
-  float x[kPiece];
-  for (uint64_t i = 0; i < place.layout.cols; ++i) x[i] = load(part.source, w, i) + beta * residual[i];
+  float x[kPiece], r[kPiece];
+  residual.load(r);
+  for (uint64_t i = 0; i < place.layout.cols; ++i) x[i] = load(part.source, w, i) + beta * r[i];
   delta_encode_simd(place.spec, place.layout, Float::f32, x, settings.state, next, place.codes, place.scales,
                     &counts.encoded, &counts.saturated);
   for (uint64_t i = 0; i < place.layout.cols; ++i)
-    next_residual[i] = finite_or_zero(x[i]) - load(settings.state, next, i);
+    r[i] = finite_or_zero(x[i]) - load(settings.state, next, i);
+  next_residual.store(r);
 }
 
 }  // namespace
@@ -95,8 +132,10 @@ uint64_t scale_bytes(const Settings& settings, const Frame& frame, uint64_t elem
   return BlockLayout{1, elems, settings.block}.blocks() * size_of(settings.scale);
 }
 
+uint64_t residual_bytes(const Settings& settings, uint64_t elems) { return Residual::bytes(settings, elems); }
+
 void encode_piece(const Settings& settings, const Part& part, const Frame& frame, const PieceRange& piece,
-                  const void* w, const void* held, void* next, const float* residual, float* next_residual,
+                  const void* w, const void* held, void* next, const void* residual, void* next_residual,
                   uint8_t* codes, void* scales, PartCounts& counts) {
   const void* const from = at(w, part.source, piece.first);
   void* const to = at(next, settings.state, piece.first);
@@ -121,8 +160,8 @@ void encode_piece(const Settings& settings, const Part& part, const Frame& frame
     dither_decode(place.spec, place.layout, key, first, place.codes, place.scales, settings.state, to,
                   &counts.saturated);
   } else if (settings.cancel == Cancel::residual) {
-    encode_residual(settings, part, frame, place, from, residual + piece.first, next_residual + piece.first,
-                    to, counts);
+    encode_residual(settings, part, frame, place, from, Residual(settings, part, piece, residual),
+                    Residual(settings, part, piece, next_residual), to, counts);
   } else if (settings.qwz) {
     encode_as_qwz(place, part.source, from, &counts.encoded);
     delta_apply_simd(place.spec, place.layout, place.codes, place.scales, settings.state, to,

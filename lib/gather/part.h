@@ -38,6 +38,9 @@ bool is_raw(const Settings& settings, const Frame& frame);
 uint64_t code_bytes(const Settings& settings, const Frame& frame, uint64_t elems);
 uint64_t scale_bytes(const Settings& settings, const Frame& frame, uint64_t elems);
 
+// Bytes of the residual of so many elements, if the mode has one: values, or codes and then scales.
+uint64_t residual_bytes(const Settings& settings, uint64_t elems);
+
 struct PartCounts {
   kernels::EncodeCounts encoded;
   uint64_t saturated = 0;
@@ -50,10 +53,11 @@ struct PieceRange {
 };
 
 // Encodes a piece of the weights `w` (as the part's source), given what receivers hold, and leaves in `next`
-// what they will hold (both of settings.state, whole parts that may not be one). `residual` (fp32; whole
-// part) is read and `next_residual` written where the mode has one; else they are not looked at.
+// what they will hold (both of settings.state, whole parts that may not be one). `residual`
+// (residual_bytes(), of the whole part) is read and `next_residual` written where the mode has one; else they
+// are not looked at.
 void encode_piece(const Settings& settings, const Part& part, const Frame& frame, const PieceRange& piece,
-                  const void* w, const void* held, void* next, const float* residual, float* next_residual,
+                  const void* w, const void* held, void* next, const void* residual, void* next_residual,
                   uint8_t* codes, void* scales, PartCounts& counts);
 
 // What receivers make of a piece: `held` becomes what `next` was.

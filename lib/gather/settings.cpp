@@ -35,7 +35,8 @@ void validate(const Settings& s) {
     throw usage_error("dither has 1 to {} strata, not {}", kMostStrata, s.strata);
   if (!(s.beta >= 0 && s.beta <= 1))
     throw usage_error("what is kept of a residual is 0 to 1, not {}", s.beta);
-  if (s.cancel != Cancel::residual && (s.beta != 1 || s.residual_reset != 0))
+  if (s.cancel != Cancel::residual &&
+      (s.beta != 1 || s.residual_reset != 0 || s.residual_type != ResidualType::f32))
     throw usage_error("only residual has something to keep");
   if (s.qwz && s.cancel != Cancel::none) throw usage_error("the rival qwz cancels nothing");
 }
@@ -71,10 +72,17 @@ void parse_cancel(std::string_view text, Settings& settings) {
 }
 
 std::string fingerprint(const Settings& s) {
+  const std::string_view residual = s.residual_type == ResidualType::int8 ? " residual=int8" : "";
   return fmt::format(
-      "{} bits={} grid={} block={} scale={} state={} key={} strata={} beta={} reset={} seed={} qwz={}",
+      "{} bits={} grid={} block={} scale={} state={} key={} strata={} beta={} reset={} seed={} qwz={}{}",
       name_of(s.cancel), s.bits, quant::name_of(s.grid), s.block, quant::name_of(s.scale),
-      quant::name_of(s.state), s.key_bits, s.strata, s.beta, s.residual_reset, s.seed, s.qwz);
+      quant::name_of(s.state), s.key_bits, s.strata, s.beta, s.residual_reset, s.seed, s.qwz, residual);
+}
+
+ResidualType parse_residual_type(std::string_view text) {
+  if (text == "f32") return ResidualType::f32;
+  if (text == "int8") return ResidualType::int8;
+  throw usage_error("\"{}\" must be f32 or int8", text);
 }
 
 }  // namespace mlq::gather

@@ -22,6 +22,8 @@ namespace mlq::gather {
 using kernels::Float;
 
 enum class Cancel : uint8_t { none, delta, residual, dither };
+// How a residual is kept: 4 bytes an element, or 1 and a bf16 scale a block, on the grid absmax.
+enum class ResidualType : uint8_t { f32, int8 };
 
 // Plain values; validate() says what does not go together.
 struct Settings {
@@ -35,7 +37,8 @@ struct Settings {
   unsigned strata = 1;          // of dither: gathers over which the offsets of an element are spread evenly
   double beta = 1;              // of residual: share of the residual that is kept
   uint64_t residual_reset = 0;  // of residual: steps after which it begins anew at 0; 0: never
-  uint64_t seed = 1;            // of dither
+  ResidualType residual_type = ResidualType::f32;
+  uint64_t seed = 1;  // of dither
   // As ZeRO++ gathers weights: scale 2 max / 2^bits, so the extreme is cut where it is positive. For `none`.
   bool qwz = false;
   bool operator==(const Settings&) const = default;
@@ -49,6 +52,8 @@ void validate(const Settings& settings);
 std::string_view name_of(Cancel cancel);
 // `none`, `delta`, `residual`, `dither:N`; sets cancel and strata.
 void parse_cancel(std::string_view text, Settings& settings);
+
+ResidualType parse_residual_type(std::string_view text);
 
 // A text by which ranks compare what they were told.
 std::string fingerprint(const Settings& settings);

@@ -100,6 +100,7 @@ Settings settings_of(Rule rule, unsigned bits, uint64_t block, const SimulateOpt
   settings.state = options.state;
   settings.seed = options.seed;
   if (rule == Rule::dither) settings.strata = options.strata;
+  if (rule == Rule::residual) settings.residual_type = options.residual_type;
   validate(settings);
   return settings;
 }
@@ -117,8 +118,8 @@ class Line {
                             code_bytes(settings, widest, elems)}));
     scales_.resize(scale_bytes(settings, {}, elems));
     if (settings.cancel == Cancel::residual) {
-      residual_.resize(elems);
-      next_residual_.resize(elems);
+      residual_.resize(residual_bytes(settings, elems));
+      next_residual_.resize(residual_.size());
     }
   }
 
@@ -188,8 +189,8 @@ class Line {
   Rule rule_;
   Settings settings_;
   Part part_;
-  std::vector<uint8_t> held_, next_, codes_, scales_;
-  std::vector<float> residual_, next_residual_, held_f32_;
+  std::vector<uint8_t> held_, next_, codes_, scales_, residual_, next_residual_;
+  std::vector<float> held_f32_;
   std::vector<double> sum_;
 };
 

@@ -51,6 +51,7 @@ struct SimulateOptions {
   Float scale = Float::bf16;
   Float state = Float::bf16;
   unsigned strata = 8;
+  ResidualType residual_type = ResidualType::f32;
   uint64_t seed = 1;
   // Safe is what errs by no more in one gather, and no more at the end than in the middle. By default a
   // quarter more than rounding to bf16 alone.

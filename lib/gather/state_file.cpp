@@ -66,11 +66,9 @@ void write_state(const std::string& file, const State& state) {
   sink.finish();
 }
 
-std::optional<State> read_state(const std::string& file) {
-  std::error_code none;
-  if (!std::filesystem::exists(file, none)) return std::nullopt;
-  const tensorfile::Source source = tensorfile::open_source(file);
+State parse_state(const tensorfile::Source& source) {
   const tensorfile::Shard& shard = source.shard(0);
+  const std::string& file = shard.file;
   if (entry(shard, quant::kKindKey) != kStateKind)
     throw input_error("{}: is no state of a gather, but of kind {}", file, entry(shard, quant::kKindKey));
   State state;
@@ -91,6 +89,12 @@ std::optional<State> read_state(const std::string& file) {
     throw input_error("{}: its tensors have hash {}, not {} as it says; the file is damaged", file,
                       hash_of(state), entry(shard, quant::kDecodedHashKey));
   return state;
+}
+
+std::optional<State> read_state(const std::string& file) {
+  std::error_code none;
+  if (!std::filesystem::exists(file, none)) return std::nullopt;
+  return parse_state(tensorfile::open_source(file));
 }
 
 }  // namespace mlq::gather

@@ -30,7 +30,9 @@ std::string state_path(const std::string& path, unsigned generation);
 void remove_states(const std::string& path);
 // The file is there whole or not at all; it says its own hash.
 void write_state(const std::string& file, const State& state);
-// Nothing if there is no such file. An input Error if it is damaged or no state.
+// What a file holds. An input Error if it is damaged or no state.
+State parse_state(const tensorfile::Source& source);
+// The same of a path; nothing if there is no such file.
 std::optional<State> read_state(const std::string& file);
 
 }  // namespace mlq::gather

@@ -1,11 +1,9 @@
 // Collectives of the module mlq_mpi.so; see lib/ranks/mpi_ranks.h.
 #include <mpi.h>
 
-#include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <ctime>
-#include <vector>
+#include <deque>
 
 namespace {
 
@@ -27,6 +25,11 @@ int failed(int code) {
   return kFailed;
 }
 
+// Gathers of pieces that were started and not waited for, in this order. Their number bounds what a rank that
+// is behind has to keep for each of the others.
+std::deque<MPI_Request> under_way;
+constexpr size_t kMostUnderWay = 16;
+
 // Until the request is done. Ranks may share cores: from a millisecond on it sleeps between looks.
 int wait_for(MPI_Request* request, int64_t timeout_ns) {
   const int64_t begin = now_ns();
@@ -44,21 +47,9 @@ int wait_for(MPI_Request* request, int64_t timeout_ns) {
   }
 }
 
-// Counts of MPI are int: what is longer goes in parts of `part` bytes through a buffer.
-int all_gather_parts(const char* mine, uint64_t bytes, char* all, int size, uint64_t part,
-                     int64_t timeout_ns) {
-  std::vector<char> parts(part * static_cast<unsigned>(size));
-  for (uint64_t at = 0; at < bytes; at += part) {
-    const uint64_t n = std::min(part, bytes - at);
-    MPI_Request request;
-    const int code = MPI_Iallgather(mine + at, static_cast<int>(n), MPI_BYTE, parts.data(),
-                                    static_cast<int>(n), MPI_BYTE, MPI_COMM_WORLD, &request);
-    if (code != MPI_SUCCESS) return failed(code);
-    if (const int outcome = wait_for(&request, timeout_ns); outcome != kDone) return outcome;
-    for (int rank = 0; rank < size; ++rank)
-      std::memcpy(all + static_cast<unsigned>(rank) * bytes + at,
-                  parts.data() + static_cast<unsigned>(rank) * n, n);
-  }
+int wait_until_at_most(size_t left, int64_t timeout_ns) {
+  for (; under_way.size() > left; under_way.pop_front())
+    if (const int outcome = wait_for(&under_way.front(), timeout_ns); outcome != kDone) return outcome;
   return kDone;
 }
 
@@ -75,18 +66,35 @@ extern "C" int mlq_mpi_comm_begin(int* rank, int* size) {
   return code == MPI_SUCCESS ? kDone : failed(code);
 }
 
-extern "C" int mlq_mpi_comm_all_gather(const void* mine, uint64_t bytes, void* all, uint64_t part,
-                                       int64_t timeout_ns) {
-  int size = 0;
-  MPI_Comm_size(MPI_COMM_WORLD, &size);
-  if (bytes > part)
-    return all_gather_parts(static_cast<const char*>(mine), bytes, static_cast<char*>(all), size, part,
-                            timeout_ns);
+// `bytes` fit an int.
+extern "C" int mlq_mpi_comm_start(const void* mine, uint64_t bytes, void* all, uint64_t stride,
+                                  int64_t timeout_ns) {
+  if (const int outcome = wait_until_at_most(kMostUnderWay - 1, timeout_ns); outcome != kDone) return outcome;
+  const int count = static_cast<int>(bytes);
+  // In `all` the pieces lie a stride from each other.
+  MPI_Datatype bytes_of_piece, piece;
+  MPI_Type_contiguous(count, MPI_BYTE, &bytes_of_piece);
+  MPI_Type_create_resized(bytes_of_piece, 0, static_cast<MPI_Aint>(stride), &piece);
+  MPI_Type_commit(&piece);
   MPI_Request request;
-  const int code = MPI_Iallgather(mine, static_cast<int>(bytes), MPI_BYTE, all, static_cast<int>(bytes),
-                                  MPI_BYTE, MPI_COMM_WORLD, &request);
-  return code == MPI_SUCCESS ? wait_for(&request, timeout_ns) : failed(code);
+  const int code = MPI_Iallgather(mine, count, MPI_BYTE, all, 1, piece, MPI_COMM_WORLD, &request);
+  MPI_Type_free(&piece);  // when the gather has no more use for it
+  MPI_Type_free(&bytes_of_piece);
+  if (code != MPI_SUCCESS) return failed(code);
+  under_way.push_back(request);
+  return kDone;
 }
+
+extern "C" int mlq_mpi_comm_progress() {
+  if (under_way.empty()) return kDone;
+  int done = 0;
+  const int code = MPI_Test(&under_way.front(), &done, MPI_STATUS_IGNORE);
+  if (code != MPI_SUCCESS) return failed(code);
+  if (done) under_way.pop_front();
+  return kDone;
+}
+
+extern "C" int mlq_mpi_comm_finish(int64_t timeout_ns) { return wait_until_at_most(0, timeout_ns); }
 
 extern "C" const char* mlq_mpi_comm_error() { return last_error; }
 

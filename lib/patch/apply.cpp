@@ -86,7 +86,7 @@ AppliedReport apply(const Model& base, std::optional<quant::Digest> base_hash,
   report.interrupted = model == nullptr;
   if (report.interrupted) return report;
   const Layout& layout = model->layout();
-  ModelFiles files(out, layout);
+  ModelFiles files({.out = out, .base = &base}, layout);
   quant::ModelHash hash;
   std::vector<std::unique_ptr<quant::Work>> works;
   for (size_t i = 0; i < layout.tensors.size(); ++i)

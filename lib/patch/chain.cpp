@@ -8,8 +8,10 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 
 #include "lib/base/error.h"
+#include "lib/base/folder.h"
 #include "lib/base/io.h"
 #include "lib/jsonl/object.h"
 #include "lib/records/codec.h"
@@ -92,14 +94,27 @@ Chain Chain::open_to_add(const std::string& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) throw environment_error("{}: cannot make the folder: {}", folder, error.message());
-  const std::string path = chain.list_path();
-  // Of the folder: the list itself is replaced by drop_before().
-  chain.lock_ = Fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!chain.lock_) throw environment_error("{}: cannot open: {}", folder, std::strerror(errno));
-  if (::flock(chain.lock_.get(), LOCK_EX | LOCK_NB) != 0)
-    throw usage_error("{}: another process is changing it; wait for it", folder);
-  if (fs::exists(path, error)) chain.read();
+  chain.lock();
+  if (fs::exists(chain.list_path(), error)) chain.read();
   return chain;
+}
+
+Chain Chain::open_to_change(const std::string& folder) {
+  std::error_code none;
+  if (!fs::is_directory(folder, none)) throw input_error("{}: there is no such folder", folder);
+  if (!is_chain(folder)) throw input_error("{}: has no {}; it is no chain", folder, kList);
+  Chain chain(folder);
+  chain.lock();
+  chain.read();
+  return chain;
+}
+
+// Of the folder: the list itself is replaced by drop_before().
+void Chain::lock() {
+  lock_ = Fd(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!lock_) throw environment_error("{}: cannot open: {}", folder_, std::strerror(errno));
+  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0)
+    throw usage_error("{}: another process is changing it; wait for it", folder_);
 }
 
 void Chain::read() {
@@ -180,13 +195,25 @@ void Chain::add(Link link) {
   const std::string line = link_line(link);
   tensorfile::write_fully(list.get(), path, whole_bytes_, std::as_bytes(std::span(line)));
   tensorfile::sync_file(list.get(), path);
-  if (links_.empty()) tensorfile::sync_folder(folder_);
+  if (links_.empty()) sync_folder(folder_);
   whole_bytes_ += line.size();
   links_.push_back(std::move(link));
 }
 
+uint64_t Chain::next_step() const {
+  if (links_.empty()) return 0;
+  if (links_.back().step == std::numeric_limits<uint64_t>::max())
+    throw input_error("{}: its last step is {}, the largest there is; no other can follow", folder_,
+                      links_.back().step);
+  return links_.back().step + 1;
+}
+
 size_t Chain::drop_before(uint64_t step) {
-  const size_t first = *path_to(step).anchor;
+  const auto kept = std::ranges::lower_bound(links_, step, {}, &Link::step);
+  if (links_.empty()) throw input_error("{}: the chain is empty", folder_);
+  if (kept == links_.end())
+    throw input_error("{}: has no step {} or later; the last is {}", folder_, step, links_.back().step);
+  const size_t first = *path_to(kept->step).anchor;
   if (first == 0) return 0;
   const std::vector<Link> dropped(links_.begin(), links_.begin() + static_cast<ptrdiff_t>(first));
   links_.erase(links_.begin(), links_.begin() + static_cast<ptrdiff_t>(first));

@@ -42,6 +42,8 @@ class Chain {
   // The same, to add to it: makes folder and list where there are none, and holds a lock. A usage Error if
   // another process has it.
   static Chain open_to_add(const std::string& folder);
+  // The same of a chain that is there: an input Error if it is not.
+  static Chain open_to_change(const std::string& folder);
 
   const std::string& folder() const { return folder_; }
   const std::vector<Link>& links() const { return links_; }
@@ -58,13 +60,17 @@ class Chain {
 
   // Appends a link, on disk when it returns. Errors as open()'s for what does not follow.
   void add(Link link);
-  // Takes out all links that no model at `step` or later needs; their files go once the new list is in its
-  // place. Returns how many links.
+  // The step after the last one, 0 if there is none. An input Error if there can be none.
+  uint64_t next_step() const;
+  // Takes out all links that no model at `step` or later needs, which are those before the nearest anchor at
+  // or before the first of these models; their files go once the new list is in its place. Returns how many
+  // links. An input Error if the chain ends before `step`.
   size_t drop_before(uint64_t step);
 
  private:
   explicit Chain(std::string folder) : folder_(std::move(folder)) {}
   std::string list_path() const;
+  void lock();
   void read();
   void check_next(const Link& link, const std::string& where) const;
   size_t find(uint64_t step) const;  // the last link of that step

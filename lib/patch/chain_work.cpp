@@ -5,6 +5,7 @@
 #include <map>
 
 #include "lib/base/error.h"
+#include "lib/base/folder.h"
 #include "lib/patch/hashing.h"
 #include "lib/tensorfile/part_file.h"
 
@@ -54,7 +55,7 @@ bool wants_anchor(const Chain& chain, const AddOptions& options) {
 
 void copy_file(const tensorfile::Source& from, const std::string& to) {
   const tensorfile::ByteFile& bytes = *from.files().front().bytes;
-  tensorfile::PartFile part(to, false, tensorfile::folder_of(to));
+  tensorfile::PartFile part(to, false, folder_of(to));
   std::vector<std::byte> block;
   for (uint64_t at = 0; at < bytes.size(); at += block.size()) {
     block.resize(std::min(bytes.size() - at, kCopied));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lib/patch/piece_codec.h"
+#include "lib/patch/stored_frames.h"
 #include "lib/tensorfile/source.h"
 
 namespace mlq::patch {
@@ -33,16 +34,13 @@ class DeltaStream {
   void apply(uint64_t piece, std::span<std::byte> words, quant::Worker& worker) const;
 
  private:
-  void read_entries(uint64_t bytes, quant::FrameUnpacker& unpacker);
-  void place_frames(uint64_t bytes);
+  size_t read_entries(uint64_t bytes);
+  void place_frames(uint64_t bytes, size_t count);
 
-  const tensorfile::Source& source_;
-  size_t stored_;
   kernels::WordKind kind_;
   std::string what_;
+  StoredFrames frames_;
   std::vector<PieceEntry> entries_;
-  std::vector<quant::FrameEntry> frames_;
-  std::vector<uint64_t> offsets_;     // of the frames in the stream
   std::vector<size_t> first_frames_;  // of the pieces; one more at the end
 };
 

@@ -105,7 +105,7 @@ PatchReport diff(const Model& base, const Model& next, const std::string& out, c
   PatchWriter writer(out);
   const Layout state = state_layout(next.layout(), options);
   std::optional<ModelFiles> state_files;
-  if (options.lossy) state_files.emplace(options.lossy->next_base, state);
+  if (options.lossy) state_files.emplace(ModelPlace{options.lossy->next_base, "--next-base", &base}, state);
   Diffing diffing{base, next, options, report, writer};
   diffing.state_layout = &state;
   diffing.state_files = state_files ? &*state_files : nullptr;

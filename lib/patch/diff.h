@@ -25,6 +25,7 @@ struct LossyOptions {
   double rekey_above = 0.02;            // code those by `key` whose rel_rmse would be larger
   std::optional<kernels::Float> state;  // type of the state; nothing: that of each tensor
   uint64_t min_elems = 4096;
+  bool pack = true;       // compress the codes of a tensor where that makes them smaller
   std::string next_base;  // where the state goes: a file or a folder (model_files.h)
 };
 

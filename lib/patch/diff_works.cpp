@@ -1,7 +1,10 @@
 #include "lib/patch/diff_works.h"
 
+#include <algorithm>
+
 #include "kernels/sums.h"
 #include "lib/base/error.h"
+#include "lib/patch/code_stream.h"
 #include "lib/patch/delta_stream.h"
 #include "lib/patch/hashing.h"
 #include "lib/quant/tensor_totals.h"
@@ -41,8 +44,8 @@ class ComparingWork final : public quant::Work {
     });
     Piece& kept = pieces_[piece];
     kept.entry = encoded.entry;
-    kept.frames = std::move(encoded.frames);
-    if (!encoded.packed.empty()) kept.where = diffing_.writer.keep(encoded.packed);
+    kept.frames = std::move(encoded.sections.frames);
+    if (!encoded.sections.packed.empty()) kept.where = diffing_.writer.keep(encoded.sections.packed);
     diffing_.write_state(next_, piece_range(info_, piece).first, worker.decoded);
     diffing_.progress(worker.decoded.size());
   }
@@ -165,6 +168,7 @@ class LossyWork final : public quant::Work {
     }
     diffing_.next.read(next_, piece, worker, worker.decoded);
     LossyPiece coded;
+    PackedSections packed;
     worker.compute([&] {
       if (base_) take_base(worker, totals);
       coded = encode_lossy(spec_, source_, worker.decoded, state_, worker.input);
@@ -173,8 +177,9 @@ class LossyWork final : public quant::Work {
       totals.errors.resize(kernels::sum_groups(range.count));
       kernels::error_sums_simd(range.count, source_, worker.decoded.data(), state_, worker.input.data(),
                                totals.errors.data());
+      if (diffing_.options.lossy->pack) packed = pack_codes(spec_, coded, worker);
     });
-    pieces_[piece] = {diffing_.writer.keep(coded.codes), diffing_.writer.keep(coded.scales)};
+    keep(pieces_[piece], coded, std::move(packed));
     diffing_.write_state(next_, range.first * size_of(state_), worker.input);
     diffing_.progress(worker.decoded.size());
     totals_.add(piece, std::move(totals));
@@ -192,9 +197,41 @@ class LossyWork final : public quant::Work {
   }
 
  private:
+  // In one form or both.
   struct Piece {
-    PatchWriter::Extent codes, scales;
+    bool is_plain = false;
+    PatchWriter::Extent codes, scales, packed;
+    std::vector<quant::FrameEntry> frames;
   };
+
+  // Plain codes are of use only if those of all pieces are not larger.
+  void keep(Piece& piece, const LossyPiece& coded, PackedSections sections) const {
+    const uint64_t size = sections.packed.size() + quant::seek_table_bytes(sections.frames.size());
+    piece.is_plain = sections.frames.empty() || size >= coded.codes.size() + coded.scales.size();
+    if (piece.is_plain) {
+      piece.codes = diffing_.writer.keep(coded.codes);
+      piece.scales = diffing_.writer.keep(coded.scales);
+    }
+    piece.packed = diffing_.writer.keep(sections.packed);
+    piece.frames = std::move(sections.frames);
+  }
+
+  PatchWriter::Bytes stored() const {
+    PatchWriter::Bytes bytes;
+    if (is_plain()) {
+      for (const Piece& piece : pieces_) bytes.kept.push_back(piece.codes);
+      for (const Piece& piece : pieces_) bytes.kept.push_back(piece.scales);
+      return bytes;
+    }
+    std::vector<quant::FrameEntry> frames;
+    for (const Piece& piece : pieces_) {
+      bytes.kept.push_back(piece.packed);
+      frames.insert(frames.end(), piece.frames.begin(), piece.frames.end());
+    }
+    bytes.end = quant::seek_table(frames);
+    return bytes;
+  }
+  bool is_plain() const { return std::ranges::all_of(pieces_, &Piece::is_plain); }
 
   // The base's part in its model's hash; then, as values of the state's type, what the loop begins with.
   void take_base(Worker& worker, quant::PieceTotals& totals) const {
@@ -213,14 +250,12 @@ class LossyWork final : public quant::Work {
   void store(const quant::TensorTotals::Error& error) {
     const quant::Digest digest = totals_.decoded_hash();
     add_tensor(diffing_.hash, state_info_, digest);
-    PatchWriter::Bytes bytes;
-    for (const Piece& piece : pieces_) bytes.kept.push_back(piece.codes);
-    for (const Piece& piece : pieces_) bytes.kept.push_back(piece.scales);
+    PatchWriter::Bytes bytes = stored();
     const ChangeKind kind = base_ ? ChangeKind::delta : ChangeKind::key;
     diffing_.result.signal += error.signal;
     diffing_.result.noise += error.noise;
     const uint64_t size = bytes.size();
-    diffing_.writer.add(state_info_, {kind, digest, spec_}, std::move(bytes));
+    diffing_.writer.add(state_info_, {kind, digest, spec_, !is_plain()}, std::move(bytes));
     diffing_.finished(
         {info_.name, name_of(kind), info_.elems, info_.elems, info_.elems, size, !base_, error.rel_rmse});
   }

@@ -17,12 +17,12 @@ namespace mlq::patch {
 namespace {
 
 namespace fs = std::filesystem;
+using tensorfile::kModelFile;
 using tensorfile::Metadata;
 using tensorfile::TensorInfo;
 
 constexpr std::string_view kFilePrefix = "mlq.file.", kHeaderPrefix = "mlq.header.";
 constexpr std::string_view kIndexName = "mlq.index.name", kIndex = "mlq.index";
-constexpr std::string_view kModelFile = "model.safetensors";
 
 // The beginning of a file whose tensors are elsewhere.
 class HeaderBytes final : public tensorfile::ByteFile {

@@ -2,8 +2,8 @@
 // tensor that they lead to, the state, is what receivers hold; a key frame is a difference to zeros, and
 // needs no state before it.
 //
-// What is stored of a tensor: the codes of all its elements, then the scales of all its blocks. Blocks may
-// cross rows.
+// What is stored of a tensor: the codes of all its elements, then the scales of all its blocks; or both
+// compressed (code_stream.h). Blocks may cross rows.
 #pragma once
 
 #include <cstdint>
@@ -46,7 +46,7 @@ void cast_state(kernels::Float from, kernels::Float to, std::vector<std::byte>& 
 // The codes and scales of one piece.
 struct LossyPiece {
   std::vector<std::byte> codes, scales;
-  kernels::EncodeCounts counts;
+  kernels::EncodeCounts counts = {};
 };
 // From the state to `w`; moves the state, which is finite. `state` has values of `state_type`, `w` of
 // `source`.

@@ -12,6 +12,8 @@
 #include <filesystem>
 
 #include "lib/base/error.h"
+#include "lib/base/folder.h"
+#include "lib/tensorfile/shards.h"
 
 namespace mlq::patch {
 namespace {
@@ -55,12 +57,14 @@ bool may_go(const fs::directory_entry& entry) {
 
 }  // namespace
 
-ModelFiles::ModelFiles(const std::string& out, const Layout& layout) : layout_(layout), name_(out) {
-  const bool folder = is_folder(out);
+ModelFiles::ModelFiles(const ModelPlace& place, const Layout& layout)
+    : layout_(layout), option_(place.option), name_(place.out) {
+  const bool folder = is_folder(name_);
   if (layout.needs_folder() && !folder)
-    throw usage_error("-o: the model is {} files{}; name a folder, with / at its end", layout.files.size(),
-                      layout.index ? " and an index" : "");
+    throw usage_error("{}: the model is {} files{}; name a folder, with / at its end", option_,
+                      layout.files.size(), layout.index ? " and an index" : "");
   while (folder && name_.size() > 1 && name_.ends_with('/')) name_.pop_back();
+  if (folder && place.base != nullptr) take_place_of(*place.base);
   if (folder) refuse_other_models();
   try {
     begin(folder);
@@ -70,9 +74,33 @@ ModelFiles::ModelFiles(const std::string& out, const Layout& layout) : layout_(l
   }
 }
 
+// What the base has in the folder goes if it is the model of that folder, or is named by an index that is
+// replaced.
+void ModelFiles::take_place_of(const Model& base) {
+  std::error_code none;
+  const fs::path path(base.name());
+  const Layout& layout = base.layout();
+  std::string lies_in = base.name();
+  if (!fs::is_directory(path, none)) lies_in = path.has_parent_path() ? path.parent_path().string() : ".";
+  if (!fs::equivalent(lies_in, name_, none)) return;
+  if (lies_in != base.name() && !layout.index) return;  // a file: replaced by its name alone
+  std::vector<std::string> names;
+  for (const ModelFile& file : layout.files) names.push_back(file.name);
+  in_place_ = !layout.index || layout.index->name == tensorfile::index_file_name(tensorfile::kModelFile);
+  if (in_place_ || (layout_.index && layout_.index->name == layout.index->name)) {
+    if (layout.index) names.push_back(layout.index->name);
+    old_ = std::move(names);
+    return;
+  }
+  for (const std::string& name : names)
+    if (is_ours(name))
+      throw usage_error("{}: {}/{} is a file of the input, and would be replaced; write to another folder",
+                        option_, name_, name);
+}
+
 void ModelFiles::begin(bool folder) {
   std::error_code error;
-  if (layout_.needs_folder()) {
+  if (layout_.needs_folder() || std::ranges::any_of(old_, [&](const auto& name) { return !is_ours(name); })) {
     begin_folder();
   } else if (folder) {
     fs::create_directories(name_, error);
@@ -93,21 +121,43 @@ bool ModelFiles::is_ours(const std::string& name) const {
          std::ranges::any_of(layout_.files, [&](const ModelFile& file) { return file.name == name; });
 }
 
+bool ModelFiles::goes(const std::string& name) const {
+  return is_ours(name) || std::ranges::find(old_, name) != old_.end();
+}
+
+void ModelFiles::refuse_neighbour(const std::string& name) const {
+  throw usage_error(
+      "{}: {}/{} is there, of another model, and loaders could take it for this one or a part of it; remove "
+      "it or write to another folder",
+      option_, name_, name);
+}
+
 // What is in the folder beside the model must not be what loaders would take for it, or for a part of it.
 void ModelFiles::refuse_other_models() const {
   std::error_code error;
-  if (!fs::is_directory(name_, error)) return;
-  for (const auto& entry : fs::directory_iterator(name_, error)) {
-    const std::string name = entry.path().filename().string();
+  std::vector<std::string> names, ours;
+  for (const ModelFile& file : layout_.files) ours.push_back(file.name);
+  std::ranges::sort(ours);
+  names = ours;
+  if (layout_.index) names.push_back(layout_.index->name);
+  for (const auto& entry : fs::directory_iterator(name_, error))
+    if (const std::string name = entry.path().filename().string(); !goes(name)) names.push_back(name);
+  const std::vector<std::string> read = tensorfile::model_in_folder(names);
+  // A file that is read before all others; where the folder's model is replaced, every one.
+  for (const std::string& name : read)
+    if (!is_ours(name) && (in_place_ || read.front() == tensorfile::kModelFile || !name.ends_with(kWeights)))
+      refuse_neighbour(name);
+  const bool by_index = layout_.index && read == std::vector{layout_.index->name};
+  if (in_place_ && !by_index && read != ours)
+    throw usage_error(
+        "{}: the model is to be a file {}, which no loader would look for in a folder; name a file", option_,
+        tensorfile::in_quotes(ours.front()));
+  for (const std::string& name : names) {
     if (is_ours(name) || !is_of_a_model(name)) continue;
     bool other = layout_.files.size() > 1 && !layout_.index;  // all that is there is read
     for (const ModelFile& file : layout_.files) other |= name == file.name + std::string(kIndex);
     if (layout_.index) other |= name + std::string(kIndex) == layout_.index->name;
-    if (other)
-      throw usage_error(
-          "-o: {} is there, of another model, and loaders could take it for this one or a part of it; "
-          "remove it or write to another folder",
-          entry.path().string());
+    if (other) refuse_neighbour(name);
   }
 }
 
@@ -127,6 +177,7 @@ void ModelFiles::discard() {
 void ModelFiles::begin_folder() {
   std::error_code error;
   target_ = fs::is_directory(name_, error) ? fs::canonical(name_, error).string() : name_;
+  if (fs::is_directory(target_, error)) others();  // better known before the work than after it
   const std::string part = target_ + ".part";
   do {
     fs::create_directories(part, error);
@@ -173,25 +224,33 @@ std::vector<std::string> ModelFiles::publish() {
 
 // What is in the old folder and is not replaced is in the new one too.
 void ModelFiles::adopt_others() const {
+  for (const fs::path& path : others()) {
+    const std::string to = part_folder_ + "/" + path.filename().string();
+    if (::link(path.c_str(), to.c_str()) != 0) fail(to, "cannot link", last_error());
+  }
+}
+
+// An environment Error for what has no second name.
+std::vector<fs::path> ModelFiles::others() const {
+  std::vector<fs::path> paths;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(target_, error)) {
-    const std::string name = entry.path().filename().string();
-    if (is_ours(name)) continue;
+    if (goes(entry.path().filename().string())) continue;
     if (!entry.is_regular_file(error) || entry.is_symlink(error))
       throw environment_error("{}: is no regular file, and {} would be replaced; write to a new folder",
                               entry.path().string(), target_);
-    const std::string to = part_folder_ + "/" + name;
-    if (::link(entry.path().c_str(), to.c_str()) != 0) fail(to, "cannot link", last_error());
+    paths.push_back(entry.path());
   }
   if (error) fail(target_, "cannot read", error);
+  return paths;
 }
 
 // The old folder goes, but for what somebody has put there in the meantime: that moves into the new one.
 void ModelFiles::remove_old() {
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(part_folder_, none)) {
-    const std::string to = target_ + "/" + entry.path().filename().string();
-    if (is_ours(entry.path().filename().string()) || entry.hard_link_count(none) > 1)
+    const std::string name = entry.path().filename().string(), to = target_ + "/" + name;
+    if (goes(name) || entry.hard_link_count(none) > 1)
       fs::remove(entry.path(), none);
     else
       ::renameat2(AT_FDCWD, entry.path().c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
@@ -203,11 +262,11 @@ void ModelFiles::replace_folder() {
   std::error_code none;
   const bool exchange = fs::is_directory(target_, none);
   if (exchange) adopt_others();
-  tensorfile::sync_folder(part_folder_);
+  sync_folder(part_folder_);
   if (::renameat2(AT_FDCWD, part_folder_.c_str(), AT_FDCWD, target_.c_str(),
                   exchange ? RENAME_EXCHANGE : 0) != 0)
     fail(target_, "cannot be put in its place", last_error());
-  tensorfile::sync_folder(tensorfile::folder_of(target_));
+  sync_folder(folder_of(target_));
   if (exchange) remove_old();
   part_folder_.clear();
 }

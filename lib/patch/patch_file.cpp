@@ -83,6 +83,7 @@ std::string change_json(const TensorChange& change) {
   if (is_lossy(change.kind)) {
     out.raw(',');
     out.raw(spec_json(change.lossy));
+    if (change.packed) out.raw(",\"codec\":\"zstd\"");
   }
   out.raw(",\"hash\":");
   out.string(quant::hash_text(change.result));
@@ -123,6 +124,8 @@ TensorChange parse_change(std::string_view name, std::string_view json, const st
     change.lossy.code.grid = quant::parse_grid(text("grid"));
     change.lossy.code.scale = quant::parse_float(text("scale"));
     validate(change.lossy);
+    change.packed = object.parser().find("codec") != nullptr;
+    if (change.packed && text("codec") != "zstd") throw fail("its codec is none that is known");
   } catch (const Error& error) {
     throw fail(error.what());
   }
@@ -191,7 +194,8 @@ void PatchFile::read_entries() {
                                        : is.dtype != tensorfile::Dtype::u8 || is.shape.size() != 1)
       throw fail("is stored with another type or shape");
     if (is_lossy(change.kind) &&
-        (!state_float(becomes.dtype) || is.size_bytes != stored_bytes(change.lossy, becomes.elems)))
+        (!state_float(becomes.dtype) ||
+         (!change.packed && is.size_bytes != stored_bytes(change.lossy, becomes.elems))))
       throw fail("is stored with another size than its codes have");
     entries_[*place] = Entry{change, *stored};
   }

@@ -11,7 +11,8 @@
 //   mlq.file.N, mlq.header.N, mlq.index.name, mlq.index     layout.h
 //   mlq.t.NAME         TensorChange, as JSON
 //
-// Of a tensor X, `X.mlq.delta` holds what changed: without loss (delta_stream.h) or with loss (lossy.h). One
+// Of a tensor X, `X.mlq.delta` holds what changed: without loss (delta_stream.h) or with loss (lossy.h,
+// code_stream.h). One
 // that is new or of another type or shape may stand in the patch as it is, under its name.
 #pragma once
 
@@ -46,6 +47,7 @@ struct TensorChange {
   ChangeKind kind = ChangeKind::lossless;
   quant::Digest result{};  // hash of the tensor's bytes as the patch leaves it
   LossySpec lossy = {};    // of delta and key
+  bool packed = false;     // their codes and scales are compressed
 };
 std::string change_json(const TensorChange& change);
 // An input Error that names `where` and the tensor for what change_json() does not write.

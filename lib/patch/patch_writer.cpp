@@ -5,6 +5,7 @@
 #include <semaphore>
 
 #include "lib/base/error.h"
+#include "lib/base/folder.h"
 #include "lib/patch/hashing.h"
 #include "lib/quant/tensor_meta.h"
 #include "lib/tensorfile/part_file.h"
@@ -18,8 +19,7 @@ constexpr uint64_t kCopied = uint64_t{8} << 20;  // at a time, whole leaves of h
 bool is_stream(const std::string& path) { return path == "-" || path.ends_with(".zst"); }
 
 std::string scratch_folder(const std::string& path) {
-  return is_stream(path) || path.starts_with("/dev/") ? std::string(kSpoolFolder)
-                                                      : tensorfile::folder_of(path);
+  return is_stream(path) || path.starts_with("/dev/") ? std::string(kSpoolFolder) : folder_of(path);
 }
 
 // Takes bytes in parts of any size and gives them on in pieces of kCopied.

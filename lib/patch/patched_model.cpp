@@ -55,16 +55,21 @@ PatchedModel::History PatchedModel::followed(const Layout& before, std::vector<H
     history = std::move(histories[*was]);
   }
   if (entry == nullptr) return history;
+  const std::string what = fmt::format("{}: tensor {}", patch.name(), in_quotes(info.name));
   history.last = {&patch, entry};
   if (entry->change.kind == ChangeKind::raw) {
     history.raw = &patch;
     history.stored = entry->stored;
   } else if (is_lossy(entry->change.kind)) {
-    history.changes.emplace_back(Lossy{&patch, entry, dtype, info.dtype, info.elems});
-  } else {
+    const TensorChange& change = entry->change;
     history.changes.emplace_back(
-        std::make_unique<DeltaStream>(patch.source(), entry->stored, info.size_bytes, word_kind(info.dtype),
-                                      fmt::format("{}: tensor {}", patch.name(), in_quotes(info.name))));
+        Lossy{&patch, &change,
+              std::make_unique<CodeStream>(patch.source(), entry->stored, change.lossy, change.packed,
+                                           info.elems, what),
+              dtype, info.dtype, info.elems});
+  } else {
+    history.changes.emplace_back(std::make_unique<DeltaStream>(patch.source(), entry->stored, info.size_bytes,
+                                                               word_kind(info.dtype), what));
   }
   return history;
 }
@@ -91,20 +96,15 @@ void PatchedModel::read(size_t tensor, uint64_t piece, quant::Worker& worker,
 // As the sender does it: a state of another type is cast, then moved by the codes.
 void PatchedModel::apply(const Lossy& change, uint64_t piece, quant::Worker& worker,
                          std::vector<std::byte>& values) const {
-  const LossySpec& spec = change.entry->change.lossy;
   const kernels::Float after = *state_float(change.after);
-  const quant::Range range = quant::piece_at(change.elems, kPieceWords, piece);
-  const quant::Extent codes = code_extent(spec, range), scales = scale_extent(spec, change.elems, range);
-  worker.packed.resize(codes.size);
-  worker.sections.resize(scales.size);
-  change.patch->source().read(change.entry->stored, codes.offset, worker.packed);
-  change.patch->source().read(change.entry->stored, scales.offset, worker.sections);
+  change.codes->fetch(piece, worker);
   worker.compute([&] {
-    if (change.entry->change.kind == ChangeKind::key)
-      values.assign(range.count * size_of(after), std::byte{0});
+    const CodeStream::Piece stored = change.codes->unpack(piece, worker);
+    if (change.change->kind == ChangeKind::key)
+      values.assign(quant::piece_at(change.elems, kPieceWords, piece).count * size_of(after), std::byte{0});
     else
       cast_state(*state_float(change.before), after, values, worker.other);
-    apply_lossy(spec, worker.packed, worker.sections, after, values, change.patch->name());
+    apply_lossy(change.change->lossy, stored.codes, stored.scales, after, values, change.patch->name());
   });
 }
 

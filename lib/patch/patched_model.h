@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "lib/patch/code_stream.h"
 #include "lib/patch/delta_stream.h"
 #include "lib/patch/model.h"
 #include "lib/patch/patch_file.h"
@@ -38,7 +39,8 @@ class PatchedModel final : public Model {
   // Codes with loss, and the type of the state before them.
   struct Lossy {
     const PatchFile* patch = nullptr;
-    const PatchFile::Entry* entry = nullptr;
+    const TensorChange* change = nullptr;
+    std::unique_ptr<CodeStream> codes;
     tensorfile::Dtype before = {}, after = {};
     uint64_t elems = 0;
   };

@@ -16,7 +16,7 @@ using quant::Worker;
 using tensorfile::Dtype;
 
 constexpr uint64_t kGapShare = 5;                     // up to one word in so many that change
-constexpr uint64_t kTriedBytes = uint64_t{64} << 10;  // of a piece or section, to choose how it is stored
+constexpr uint64_t kTriedBytes = uint64_t{64} << 10;  // of a piece, to choose its codec
 
 uint64_t mask_bytes(uint64_t elems) { return (elems + 7) / 8; }
 
@@ -81,12 +81,6 @@ bool all_zero(std::span<const std::byte> bytes) {
   return any == std::byte{0};
 }
 
-void pack(std::span<const std::byte> section, Worker& worker, EncodedPiece& out) {
-  if (section.empty()) return;
-  const auto tried = section.first(std::min<size_t>(section.size(), kTriedBytes));
-  worker.packer.pack(section, worker.packer.better(tried), out.packed, out.frames);
-}
-
 // `stride` from the first byte of one plane to that of the next, `size` of which count.
 void pack_planes(std::span<const std::byte> planes, unsigned width, uint64_t stride, uint64_t size,
                  Worker& worker, EncodedPiece& out) {
@@ -94,7 +88,7 @@ void pack_planes(std::span<const std::byte> planes, unsigned width, uint64_t str
     const auto plane = planes.subspan(k * stride, size);
     if (all_zero(plane)) continue;
     out.entry.planes = static_cast<uint8_t>(out.entry.planes | 1U << k);
-    pack(plane, worker, out);
+    out.sections.add(plane, worker.packer);
   }
 }
 
@@ -117,9 +111,9 @@ EncodedPiece pack_ordered(WordKind kind, PieceCodec codec, uint64_t elems, uint6
   if (codec == PieceCodec::gap) {
     const std::vector<std::byte> gaps = gaps_of(mask, changed);
     out.entry.gap_bytes = static_cast<uint32_t>(gaps.size());
-    pack(gaps, worker, out);
+    out.sections.add(gaps, worker.packer);
   } else {
-    pack(mask, worker, out);
+    out.sections.add(mask, worker.packer);
   }
   pack_planes(worker.values, kind.width, elems, changed, worker, out);
   return out;
@@ -140,8 +134,9 @@ PieceCodec smaller_dense(WordKind kind, std::span<const std::byte> base, std::sp
   const size_t size = std::min<size_t>(base.size(), kTriedBytes);
   const uint64_t changed = take_difference(kind, base.first(size), next.first(size), worker);
   const size_t bitmap =
-      pack_ordered(kind, PieceCodec::bitmap, size / kind.width, changed, worker).packed.size();
-  const size_t xored = pack_xor(kind, base.first(size), next.first(size), changed, worker).packed.size();
+      pack_ordered(kind, PieceCodec::bitmap, size / kind.width, changed, worker).sections.packed.size();
+  const size_t xored =
+      pack_xor(kind, base.first(size), next.first(size), changed, worker).sections.packed.size();
   return xored < bitmap ? PieceCodec::bit_xor : PieceCodec::bitmap;
 }
 

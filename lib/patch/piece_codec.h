@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "kernels/ordered_diff.h"
+#include "lib/patch/stored_frames.h"
 #include "lib/quant/schedule.h"
 #include "lib/tensorfile/dtype.h"
 
@@ -53,8 +54,7 @@ std::vector<uint64_t> section_sizes(const PieceEntry& entry, kernels::WordKind k
 
 struct EncodedPiece {
   PieceEntry entry;
-  std::vector<std::byte> packed;  // its frames, one after another
-  std::vector<quant::FrameEntry> frames;
+  PackedSections sections;
 };
 
 // From `base` to `next`, of one size, whole words. With `codec` nothing: gaps where at most a fifth of the

@@ -41,15 +41,30 @@ struct Kind {
 
 // In the order of the man page. Built on the first call; thread-safe.
 const std::vector<Kind>& kinds();
+
+// Records that no kind takes, and why there is nothing to draw of them. With the types of the kinds these are
+// all that mlq has.
+struct NotDrawn {
+  std::string_view type;
+  std::string_view why;
+};
+std::span<const NotDrawn> not_drawn();
+
 // By its name; nullptr if there is none.
 const Kind* kind_named(std::string_view name);
 
 // The kinds, each declared in the source that has its collector.
 Kind trace_kind();
+Kind check_kind();
 Kind replay_kind();
-Kind tune_kind();
-Kind simigrad_kind();
-Kind quant_kind();
 Kind serve_kind();
+Kind model_kind();
+Kind tune_kind();
+Kind tuners_kind();
+Kind quant_kind();
+Kind patch_kind();
+Kind gather_kind();
+Kind simigrad_kind();
+Kind bench_kind();
 
 }  // namespace mlq::plot

@@ -9,6 +9,9 @@
 namespace mlq::plot {
 namespace {
 
+constexpr size_t kMostLeft = 16;
+constexpr std::string_view kAllPictures = "all";
+
 std::string subject_of(const records::Reader& reader) {
   if (reader.runs().empty()) return "";
   const records::Run& run = reader.runs().front();
@@ -57,14 +60,37 @@ std::string names_of(const std::vector<PictureKind>& pictures) {
   return out;
 }
 
+bool has(const Kind& kind, std::string_view picture) {
+  return std::any_of(kind.pictures.begin(), kind.pictures.end(),
+                     [&](const PictureKind& p) { return p.name == picture; });
+}
+
+// ` (verdict is a yes or a no)`, of the first types that no kind takes.
+std::string why_not(const std::vector<Stream>& streams) {
+  constexpr size_t kMost = 3;
+  std::vector<std::string> parts;
+  for (const Stream& stream : streams) {
+    for (const std::string& type : stream.left) {
+      for (const NotDrawn& none : not_drawn()) {
+        const std::string part = fmt::format("{} {}", type, none.why);
+        if (none.type == type && parts.size() < kMost &&
+            std::find(parts.begin(), parts.end(), part) == parts.end())
+          parts.push_back(part);
+      }
+    }
+  }
+  return parts.empty() ? "" : fmt::format(" ({})", fmt::join(parts, "; "));
+}
+
 std::string where(const std::vector<Stream>& streams) {
-  return streams.size() == 1 ? streams.front().name : fmt::format("{} inputs", streams.size());
+  return streams.size() == 1 ? streams.front().source : fmt::format("{} inputs", streams.size());
 }
 
 }  // namespace
 
 Stream read_stream(records::Reader& reader, std::string name) {
   Stream stream;
+  stream.source = reader.name();
   stream.name = std::move(name);
   while (reader.next()) {
     bool taken = false;
@@ -76,7 +102,13 @@ Stream read_stream(records::Reader& reader, std::string name) {
       if (took && fresh) stream.parts.push_back({&kind, std::move(fresh)});
       taken = taken || took;
     }
-    if (!taken && !is_known(reader.type())) reader.pass_over();
+    if (taken) continue;
+    if (!is_known(reader.type())) {
+      reader.pass_over();
+    } else if (stream.left.size() < kMostLeft &&
+               std::find(stream.left.begin(), stream.left.end(), reader.type()) == stream.left.end()) {
+      stream.left.emplace_back(reader.type());
+    }
   }
   for (Stream::Part& part : stream.parts) part.collector->end(reader);
   stream.subject = subject_of(reader);
@@ -98,26 +130,48 @@ std::vector<Choice> choices(const std::vector<Stream>& streams) {
   return out;
 }
 
-Choice choose(const std::vector<Stream>& streams, const std::string& kind, const std::string& picture) {
+namespace {
+
+// A name that is no picture's, whatever the streams hold.
+void check_name(const std::vector<Stream>& streams, const std::vector<Choice>& all, const Kind* kind,
+                const std::string& name) {
+  if (name == kAllPictures) return;
+  if (kind != nullptr && !has(*kind, name))
+    throw usage_error("--picture: {} has no \"{}\"; it has {}", kind->name, name, names_of(kind->pictures));
+  if (std::any_of(kinds().begin(), kinds().end(), [&](const Kind& k) { return has(k, name); })) return;
+  throw usage_error("--picture: there is no \"{}\"; of {} can be drawn: {}", name, where(streams),
+                    all.empty() ? "nothing" : list_of(all));
+}
+
+}  // namespace
+
+std::vector<Choice> choose(const std::vector<Stream>& streams, const std::string& kind,
+                           const std::vector<std::string>& pictures) {
   const Kind* wanted = kind.empty() ? nullptr : kind_named(kind);
-  if (wanted != nullptr && !picture.empty()) {
-    const auto known = [&](const PictureKind& p) { return p.name == picture; };
-    if (std::none_of(wanted->pictures.begin(), wanted->pictures.end(), known))
-      throw usage_error("--picture: {} has no \"{}\"; it has {}", kind, picture, names_of(wanted->pictures));
-  }
-  const std::vector<Choice> all = choices(streams);
-  for (const Choice& choice : all) {
-    if (wanted != nullptr && choice.kind != wanted) continue;
-    if (picture.empty() || choice.picture->name == picture) return choice;
-  }
+  std::vector<Choice> all = choices(streams);
+  for (const std::string& name : pictures) check_name(streams, all, wanted, name);
   if (all.empty()) {
-    std::string known;
-    for (const Kind& k : kinds()) known += fmt::format("{}{}", known.empty() ? "" : ", ", k.name);
-    throw input_error("{}: nothing to draw: no record of a kind that can be drawn ({}; see mlq-plot(1))",
-                      where(streams), known);
+    throw input_error("{}: nothing to draw{}; see mlq-plot(1) for what can be drawn", where(streams),
+                      why_not(streams));
   }
-  throw input_error("{}: nothing to draw for {}; what can be drawn: {}", where(streams),
-                    picture.empty() ? "--kind " + kind : "--picture " + picture, list_of(all));
+  if (wanted != nullptr) std::erase_if(all, [&](const Choice& choice) { return choice.kind != wanted; });
+  if (all.empty())
+    throw input_error("{}: nothing to draw for --kind {}; what can be drawn: {}", where(streams), kind,
+                      list_of(choices(streams)));
+  if (pictures.empty()) return {all.front()};
+  std::vector<Choice> out;
+  for (const std::string& name : pictures) {
+    const size_t before = out.size();
+    for (const Choice& choice : all) {
+      const bool chosen = name == kAllPictures ? choice.kind == all.front().kind
+                                               : choice.picture->name == name && out.size() == before;
+      if (chosen) out.push_back(choice);
+    }
+    if (out.size() == before)
+      throw input_error("{}: nothing to draw for --picture {}; what can be drawn: {}", where(streams), name,
+                        list_of(all));
+  }
+  return out;
 }
 
 Picture draw(const std::vector<Stream>& streams, const Choice& choice) {
@@ -128,8 +182,8 @@ Picture draw(const std::vector<Stream>& streams, const Choice& choice) {
       part.collector->draw(choice.picture->name, streams.size() > 1 ? stream.name + " " : "", picture);
     }
   }
-  if (streams.size() == 1 && !streams.front().subject.empty())
-    picture.title += " - " + streams.front().subject;
+  std::erase_if(picture.curves, [&](const Curve& curve) { return !picture.shows(curve); });
+  if (streams.size() == 1) picture.subject = streams.front().subject;
   return picture;
 }
 

@@ -1,7 +1,6 @@
 #include "lib/plot/gnuplot_run.h"
 
 #include <signal.h>
-#include <spawn.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,8 +10,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/fd.h"
-
-extern char** environ;  // NOLINT(readability-redundant-declaration)
+#include "lib/base/spawn.h"
 
 namespace mlq::plot {
 namespace {
@@ -48,33 +46,13 @@ std::string read_whole(const Fd& file) {
 }
 
 pid_t start(const std::string& program, const Fd& in, const Fd& out, const Fd& err) {
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, in.get(), STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, out.get(), STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, err.get(), STDERR_FILENO);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-  sigset_t defaults, none;
-  sigemptyset(&none);
-  sigemptyset(&defaults);
-  for (const int signal : {SIGPIPE, SIGINT, SIGTERM}) sigaddset(&defaults, signal);
-  posix_spawnattr_setsigdefault(&attributes, &defaults);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  std::string name = program, no_settings = "-d";
-  char* argv[] = {name.data(), no_settings.data(), nullptr};
-  pid_t pid = -1;
-  const int error = posix_spawnp(&pid, program.c_str(), &actions, &attributes, argv, environ);
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&actions);
-  if (error != 0)
+  const Spawned gnuplot = spawn({program, "-d"}, {in.get(), out.get(), err.get()});  // -d: no settings
+  if (gnuplot.error != 0)
     throw environment_error(
         "{}: cannot be started: {}; install gnuplot (Debian: gnuplot-nox), name it with MLQ_GNUPLOT, or "
-        "write a script "
-        "for it with -o plot.gp",
-        program, std::strerror(error));
-  return pid;
+        "write a script for it with -o plot.gp",
+        program, std::strerror(gnuplot.error));
+  return gnuplot.pid;
 }
 
 int wait_for(pid_t pid, const StopFlag& stop) {

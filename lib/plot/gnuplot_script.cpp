@@ -4,109 +4,243 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <optional>
 
+#include "lib/plot/gnuplot_axis.h"
 #include "lib/plot/gnuplot_text.h"
-#include "lib/plot/scale.h"
 
 namespace mlq::plot {
 namespace {
 
-constexpr double kHeadroom = 1.1;
-constexpr int kLinesAround = 9;  // of text: title, frame, marks, label, key
+// Filled ones first, which are seen on an interval: circle, square, triangle, rhombus, triangle; then the
+// same hollow.
+constexpr size_t kSymbols[] = {7, 5, 9, 13, 11, 6, 4, 8, 12, 10};
+constexpr int kLinesAround = 9;        // of text: title, frame, marks, label, key
+constexpr double kOffTheFrame = 0.04;  // of an axis: a point on the frame would not be seen
 
-struct Range {
-  double low = std::numeric_limits<double>::infinity();
-  double high = -low;
-  void add(double value, bool logarithmic) {
-    if (!std::isfinite(value) || (logarithmic && value <= 0)) return;
-    low = std::min(low, value);
-    high = std::max(high, value);
-  }
+bool has_intervals(const Curve& curve) {
+  return std::any_of(curve.points.begin(), curve.points.end(),
+                     [](const Point& p) { return !std::isnan(p.lo) || !std::isnan(p.hi); });
+}
+
+// One picture, without the terminal that it is drawn on.
+class Script {
+ public:
+  Script(const Picture& picture, const Canvas& canvas) : picture_(picture), canvas_(canvas) {}
+  std::string text();
+
+ private:
+  bool is_text() const { return canvas_.device == Device::text; }
+  bool in_rows() const { return !picture_.y.rows.empty(); }
+  size_t widest() const { return static_cast<size_t>(is_text() ? canvas_.width : 100); }
+  bool highest_is_mark() const;
+  bool of_points_alone() const;
+  double row() const;
+  Range x_ends() const;
+  std::string title_end() const;
+  std::string title() const;
+  void frame();
+  Range interval_of(const Point& p) const;
+  void data(const Curve& curve, size_t index);
+  void band(const Curve& curve, size_t index);
+  void plot(const Curve& curve, size_t index, size_t type, const char* dashes = "");
+  void plot(const Mark& mark, size_t index);
+  void add_plot(const std::string& what);
+
+  const Picture& picture_;
+  const Canvas& canvas_;
+  DrawnAxis x_, y_;
+  Range x_range_, y_range_;
+  std::string out_, plots_;
 };
 
-// An axis as it is drawn: `factor` for its values, and the commands that set it up.
-struct DrawnAxis {
-  double factor = 1;
-  std::string label;
-  std::string commands;
-};
+// The range was given room for it.
+bool Script::highest_is_mark() const {
+  return std::any_of(picture_.marks.begin(), picture_.marks.end(), [&](const Mark& mark) {
+    return !mark.vertical && kHeadroom * mark.at >= y_range_.high;
+  });
+}
 
-// The interval of a logarithmic axis may reach over many decades while there is little data; it then does not
-// make the curve a flat line: a decade beyond the curves is enough.
-Range with_intervals(Range range, Range intervals) {
-  constexpr double kBeyond = 10;
-  range.low = std::min(range.low, std::max(intervals.low, range.low / kBeyond));
-  range.high = std::max(range.high, std::min(intervals.high, range.high * kBeyond));
+bool Script::of_points_alone() const {
+  return !in_rows() && std::all_of(picture_.curves.begin(), picture_.curves.end(),
+                                   [](const Curve& curve) { return curve.shape == Shape::points; });
+}
+
+// The share of the y axis that a row of text takes: closer to the frame a point would be on it.
+double Script::row() const {
+  constexpr int kFewestRows = 4;
+  return is_text() ? std::max(kOffTheFrame, 1.0 / std::max(kFewestRows, canvas_.height - kLinesAround))
+                   : kOffTheFrame;
+}
+
+Range Script::x_ends() const {
+  return ends_of(picture_.x, x_range_, of_points_alone() || in_rows() ? kOffTheFrame : 0);
+}
+
+bool same_letters(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+// What stands upright otherwise; a title that begins with it leaves the unit.
+std::string Script::title_end() const {
+  const std::string& label = y_.label;
+  if (!is_text() || label.empty()) return "";
+  return same_letters(picture_.title.substr(0, label.size()), label) ? y_.unit : ": " + label + y_.unit;
+}
+
+// As many of title, subject and, in text, what stands upright otherwise as there is room for: the subject
+// gives way.
+std::string Script::title() const {
+  constexpr size_t kLeastSubject = 12;
+  const std::string label = title_end();
+  const size_t taken = characters_in(picture_.title) + characters_in(label) + std::string_view(" - ").size();
+  const size_t room = widest() > taken ? widest() - taken : 0;
+  const bool fits = room >= std::min(kLeastSubject, characters_in(picture_.subject));
+  const bool named = !picture_.subject.empty() && fits;
+  return quoted(picture_.title + (named ? " - " + shortened(picture_.subject, room) : "") + label, widest());
+}
+
+void Script::frame() {
+  x_range_ = range_of(picture_, false, kOffTheFrame);
+  y_range_ = range_of(picture_, true, row());
+  x_ = drawn_axis(picture_.x, 'x', x_range_, x_ends());
+  std::optional<Range> y_ends;
+  if (of_points_alone())
+    y_ends = linear_range(picture_.y, y_range_, row());
+  else if (highest_is_mark())
+    y_ends = linear_range(picture_.y, y_range_, 0);
+  y_ = in_rows() ? rows_axis(picture_.y, static_cast<size_t>(is_text() ? canvas_.width / 2 : 60))
+                 : drawn_axis(picture_.y, 'y', y_range_, y_ends);
+  // Its first colour is black, which terminals often are.
+  if (!is_text()) out_ += "set colorsequence podo\n";
+  out_ += "set title " + title() + " noenhanced\n";
+  out_ += "set xlabel " + quoted(x_.label + x_.unit, widest()) + (is_text() ? "" : " offset 0,0.4") +
+          " noenhanced\n";
+  if (!is_text() && !y_.label.empty())
+    out_ += "set ylabel " + quoted(y_.label + y_.unit, widest()) + " noenhanced\n";
+  out_ += fmt::format("set key bmargin center horizontal width 2{} noenhanced\n",
+                      is_text() ? "" : " Left reverse");
+  if (is_text()) out_ += "set errorbars 0\n";
+  if (!is_text()) out_ += "set pointsize 0.7\n";
+  if (!is_text()) out_ += "set grid xtics ytics linetype 1 linewidth 0.5 linecolor rgb '#dddddd'\n";
+  out_ += x_.commands + y_.commands;
+}
+
+// Of a point; none is the point itself. In rows one without an end reaches to that of the axis.
+Range Script::interval_of(const Point& p) const {
+  const double centre = in_rows() ? p.x : p.y;
+  Range range{p.lo, p.hi};
+  const bool half = std::isnan(p.lo) != std::isnan(p.hi);
+  Range missing{centre, centre};
+  if (half && in_rows()) missing = x_ends();
+  if (!std::isfinite(p.lo)) range.low = missing.low;
+  if (!std::isfinite(p.hi)) range.high = missing.high;
   return range;
 }
 
-Range range_of(const Picture& picture, bool vertical) {
-  const Axis& axis = vertical ? picture.y : picture.x;
-  const bool has_intervals = picture.y.rows.empty() == vertical;
-  Range range, intervals;
-  for (const Curve& curve : picture.curves) {
-    for (const Point& p : curve.points) {
-      range.add(vertical ? p.y : p.x, axis.logarithmic);
-      if (!has_intervals) continue;
-      intervals.add(p.lo, axis.logarithmic);
-      intervals.add(p.hi, axis.logarithmic);
+// x y a line, of points with intervals also lo hi; an empty line where the curve breaks.
+void Script::data(const Curve& curve, size_t index) {
+  out_ += fmt::format("$curve{} << EOD\n", index);
+  const double along = in_rows() ? x_.factor : y_.factor;
+  const bool intervals = curve.shape == Shape::points && has_intervals(curve);
+  for (const Point& p : curve.points) {
+    if (!std::isfinite(p.x) || !std::isfinite(p.y)) {
+      out_ += '\n';
+      continue;
+    }
+    out_ += fmt::format("{:.7g} {:.7g}", p.x * x_.factor, p.y * y_.factor);
+    if (intervals) {
+      const Range range = interval_of(p);
+      out_ += fmt::format(" {:.7g} {:.7g}", range.low * along, range.high * along);
+    }
+    out_ += '\n';
+  }
+  out_ += "EOD\n";
+}
+
+// The intervals of a line: x lo hi a line, within the axis; an empty line where there is none.
+void Script::band(const Curve& curve, size_t index) {
+  out_ += fmt::format("$band{} << EOD\n", index);
+  LogTicks ends{kNone, kNone, {}};
+  if (picture_.y.logarithmic) ends = ticks_of(picture_.y, y_range_);
+  for (const Point& p : curve.points) {
+    const double lo = std::isnan(p.lo) ? ends.from : std::fmax(p.lo, ends.from);
+    const double hi = std::isnan(p.hi) ? ends.to : std::fmin(p.hi, ends.to);
+    const bool none = std::isnan(p.lo) && std::isnan(p.hi);
+    if (none || !std::isfinite(p.x) || !std::isfinite(lo) || !std::isfinite(hi)) {
+      out_ += '\n';
+    } else {
+      out_ += fmt::format("{:.7g} {:.7g} {:.7g}\n", p.x * x_.factor, lo * y_.factor, hi * y_.factor);
     }
   }
-  for (const Mark& mark : picture.marks) {
-    // Not on the frame.
-    if (mark.vertical != vertical) range.add(kHeadroom * mark.at, axis.logarithmic);
+  out_ += "EOD\n";
+}
+
+void Script::add_plot(const std::string& what) {
+  plots_ += (plots_.empty() ? "plot " : ", \\\n     ") + what;
+}
+
+void Script::plot(const Curve& curve, size_t index, size_t type, const char* dashes) {
+  const bool intervals = has_intervals(curve);
+  const std::string source = fmt::format("$curve{}", index);
+  const size_t symbol = is_text() ? index + 1 : kSymbols[index % std::size(kSymbols)];
+  const size_t widest = static_cast<size_t>(is_text() ? canvas_.width / 2 : 60);
+  const std::string title = "title " + quoted(curve.label, widest);
+  if (curve.shape == Shape::points && intervals) {
+    const char* bars = in_rows() ? "xerrorbars" : "yerrorbars";
+    return add_plot(fmt::format("{} using 1:2:3:4 with {} linetype {} pointtype {} {}", source, bars, type,
+                                symbol, title));
   }
-  if (!axis.logarithmic) {
-    range.add(intervals.low, false);
-    range.add(intervals.high, false);
-    return range;
+  if (curve.shape == Shape::points)
+    return add_plot(
+        fmt::format("{} using 1:2 with points linetype {} pointtype {} {}", source, type, symbol, title));
+  if (intervals) band(curve, index);
+  if (intervals && is_text()) {
+    for (const int column : {2, 3})
+      add_plot(fmt::format("$band{} using 1:{} with dots linetype {} notitle", index, column, type));
+  } else if (intervals) {
+    add_plot(fmt::format(
+        "$band{} using 1:2:3 with filledcurves linetype {} fillstyle transparent solid 0.2 noborder notitle",
+        index, type));
   }
-  return intervals.low <= intervals.high ? with_intervals(range, intervals) : range;
+  const char* shape = curve.shape == Shape::steps      ? "steps"
+                      : curve.shape == Shape::steps_to ? "fsteps"
+                                                       : "lines";
+  add_plot(fmt::format("{} using 1:2 with {} linetype {} linewidth {}{} {}", source, shape, type,
+                       is_text() ? 1 : 2, dashes, title));
 }
 
-// gnuplot takes the name of a tick for a format.
-std::string tick_name(std::string_view text, size_t longest) {
-  std::string out;
-  for (const char c : quoted(text, longest)) out += c == '%' ? std::string("%%") : std::string(1, c);
-  return out;
+// A mark is a curve of two points, so that the key names it.
+void Script::plot(const Mark& mark, size_t index) {
+  const Range across = mark.vertical ? ends_of(picture_.y, y_range_, 0) : x_ends();
+  Curve line{mark.label, Shape::line, {}};
+  for (const double at : {across.low, across.high})
+    line.points.push_back(mark.vertical ? Point{mark.at, at} : Point{at, mark.at});
+  data(line, index);
+  plot(line, index, index + 1, is_text() ? "" : " dashtype 2");
 }
 
-std::string tick_list(const std::vector<std::pair<std::string, double>>& ticks) {
-  std::string out;
-  for (const auto& [text, at] : ticks) out += fmt::format("{}{} {:.7g}", out.empty() ? "" : ", ", text, at);
-  return "(" + out + ")";
-}
-
-DrawnAxis rows_axis(const Axis& axis, size_t widest) {
-  DrawnAxis drawn;
-  std::vector<std::pair<std::string, double>> ticks;
-  for (size_t i = 0; i < axis.rows.size(); ++i)
-    ticks.emplace_back(tick_name(axis.rows[i], widest), static_cast<double>(i));
-  drawn.commands = fmt::format("set yrange [{}:-0.5]\nset ytics {} noenhanced\n",
-                               static_cast<double>(axis.rows.size()) - 0.5, tick_list(ticks));
-  return drawn;
-}
-
-// `ends_here`: the range was given room for a mark.
-DrawnAxis drawn_axis(const Axis& axis, char name, const Range& range, bool ends_here) {
-  DrawnAxis drawn;
-  drawn.label = axis.label;
-  if (axis.logarithmic) {
-    const LogTicks log = log_ticks(range.low, range.high);
-    std::vector<std::pair<std::string, double>> ticks;
-    for (const double at : log.at) ticks.emplace_back(tick_name(tick_text(axis.quantity, at), 20), at);
-    drawn.commands =
-        fmt::format("set logscale {0}\nset {0}range [{1:.7g}:{2:.7g}]\nset {0}tics {3} noenhanced\n", name,
-                    log.from, log.to, tick_list(ticks));
-    return drawn;
+std::string Script::text() {
+  frame();
+  // What limits the curves is behind them.
+  size_t index = picture_.curves.size();
+  for (const Mark& mark : picture_.marks) plot(mark, index++);
+  index = 0;
+  size_t type = 0;
+  for (const Curve& curve : picture_.curves) {
+    data(curve, index);
+    if (!curve.with_last || index == 0) ++type;
+    plot(curve, index++, type);
   }
-  const Unit unit = unit_for(axis.quantity, std::max(std::abs(range.low), std::abs(range.high)));
-  drawn.factor = unit.factor;
-  if (!unit.unit.empty()) drawn.label += " (" + unit.unit + ")";
-  if (axis.from_zero)
-    drawn.commands = fmt::format("set {}range [0:{}]\n", name,
-                                 ends_here ? fmt::format("{:.7g}", range.high * unit.factor) : "*");
-  return drawn;
+  return out_ + plots_ + "\n";
+}
+
+int height_of(const Picture& picture, const Canvas& canvas) {
+  const int rows = static_cast<int>(picture.y.rows.size());
+  return std::max(canvas.height, canvas.device == Device::text ? rows + kLinesAround : 20 * rows + 120);
 }
 
 std::string terminal(const Canvas& canvas, int height) {
@@ -125,181 +259,33 @@ std::string terminal(const Canvas& canvas, int height) {
                      canvas.colour ? "ansi" : "mono");
 }
 
-bool has_intervals(const Curve& curve) {
-  return std::any_of(curve.points.begin(), curve.points.end(),
-                     [](const Point& p) { return !std::isnan(p.lo) || !std::isnan(p.hi); });
-}
-
-class Script {
- public:
-  Script(const Picture& picture, const Canvas& canvas) : picture_(picture), canvas_(canvas) {}
-  std::string text();
-
- private:
-  bool is_text() const { return canvas_.device == Device::text; }
-  bool in_rows() const { return !picture_.y.rows.empty(); }
-  int height() const;
-  bool highest_is_mark(bool vertical) const;
-  void frame();
-  void data(const Curve& curve, size_t index);
-  void band(const Curve& curve, size_t index);
-  void plot(const Curve& curve, size_t index);
-  void plot(const Mark& mark, size_t index);
-  void add_plot(const std::string& what);
-
-  const Picture& picture_;
-  const Canvas& canvas_;
-  DrawnAxis x_, y_;
-  Range x_range_, y_range_;
-  std::string out_, plots_;
-};
-
-int Script::height() const {
-  const int rows = static_cast<int>(picture_.y.rows.size());
-  return std::max(canvas_.height, is_text() ? rows + kLinesAround : 20 * rows + 120);
-}
-
-bool Script::highest_is_mark(bool vertical) const {
-  const double high = (vertical ? y_range_ : x_range_).high;
-  return std::any_of(picture_.marks.begin(), picture_.marks.end(), [&](const Mark& mark) {
-    return mark.vertical != vertical && kHeadroom * mark.at >= high;
-  });
-}
-
-void Script::frame() {
-  x_range_ = range_of(picture_, false);
-  y_range_ = range_of(picture_, true);
-  x_ = drawn_axis(picture_.x, 'x', x_range_, highest_is_mark(false));
-  y_ = in_rows() ? rows_axis(picture_.y, static_cast<size_t>(is_text() ? canvas_.width / 2 : 60))
-                 : drawn_axis(picture_.y, 'y', y_range_, highest_is_mark(true));
-  const size_t widest = static_cast<size_t>(is_text() ? canvas_.width : 100);
-  // Text has no room for a label that stands upright.
-  const std::string title =
-      is_text() && !y_.label.empty() ? picture_.title + ": " + y_.label : picture_.title;
-  out_ += "set encoding utf8\nset terminal " + terminal(canvas_, height()) + "\n";
-  out_ += "set colorsequence podo\n";
-  out_ += "set title " + quoted(title, widest) + " noenhanced\n";
-  out_ += "set xlabel " + quoted(x_.label, widest) + " noenhanced\n";
-  if (!is_text() && !y_.label.empty()) out_ += "set ylabel " + quoted(y_.label, widest) + " noenhanced\n";
-  out_ += fmt::format("set key {} center horizontal width 2 noenhanced\n", is_text() ? "bmargin" : "tmargin");
-  if (is_text()) out_ += "set errorbars 0\n";
-  if (!is_text()) out_ += "set grid xtics ytics linetype 1 linewidth 0.5 linecolor rgb '#dddddd'\n";
-  out_ += x_.commands + y_.commands;
-}
-
-// x y a line, of points with intervals also lo hi; an empty line where the curve breaks.
-void Script::data(const Curve& curve, size_t index) {
-  out_ += fmt::format("$curve{} << EOD\n", index);
-  const double along = in_rows() ? x_.factor : y_.factor;
-  const bool intervals = curve.shape == Shape::points && has_intervals(curve);
-  for (const Point& p : curve.points) {
-    if (!std::isfinite(p.x) || !std::isfinite(p.y)) {
-      out_ += '\n';
-      continue;
-    }
-    out_ += fmt::format("{:.7g} {:.7g}", p.x * x_.factor, p.y * y_.factor);
-    const double centre = in_rows() ? p.x : p.y;
-    for (const double end : {p.lo, p.hi}) {
-      if (intervals) out_ += fmt::format(" {:.7g}", (std::isfinite(end) ? end : centre) * along);
-    }
-    out_ += '\n';
-  }
-  out_ += "EOD\n";
-}
-
-// The intervals of a line: x lo hi a line, within the axis; an empty line where there is none.
-void Script::band(const Curve& curve, size_t index) {
-  out_ += fmt::format("$band{} << EOD\n", index);
-  LogTicks ends{kNone, kNone, {}};
-  if (picture_.y.logarithmic) ends = log_ticks(y_range_.low, y_range_.high);
-  for (const Point& p : curve.points) {
-    const double lo = std::isnan(p.lo) ? ends.from : std::fmax(p.lo, ends.from);
-    const double hi = std::isnan(p.hi) ? ends.to : std::fmin(p.hi, ends.to);
-    const bool none = std::isnan(p.lo) && std::isnan(p.hi);
-    if (none || !std::isfinite(p.x) || !std::isfinite(lo) || !std::isfinite(hi)) {
-      out_ += '\n';
-    } else {
-      out_ += fmt::format("{:.7g} {:.7g} {:.7g}\n", p.x * x_.factor, lo * y_.factor, hi * y_.factor);
-    }
-  }
-  out_ += "EOD\n";
-}
-
-void Script::add_plot(const std::string& what) {
-  plots_ += (plots_.empty() ? "plot " : ", \\\n     ") + what;
-}
-
-void Script::plot(const Curve& curve, size_t index) {
-  const bool intervals = has_intervals(curve);
-  const std::string source = fmt::format("$curve{}", index);
-  const size_t type = index + 1;
-  const size_t widest = static_cast<size_t>(is_text() ? canvas_.width / 2 : 60);
-  const std::string title = "title " + quoted(curve.label, widest);
-  if (curve.shape == Shape::points && intervals) {
-    const char* bars = in_rows() ? "xerrorbars" : "yerrorbars";
-    return add_plot(
-        fmt::format("{} using 1:2:3:4 with {} linetype {} pointtype {} {}", source, bars, type, type, title));
-  }
-  if (curve.shape == Shape::points)
-    return add_plot(
-        fmt::format("{} using 1:2 with points linetype {} pointtype {} {}", source, type, type, title));
-  if (intervals) band(curve, index);
-  if (intervals && is_text()) {
-    for (const int column : {2, 3})
-      add_plot(fmt::format("$band{} using 1:{} with dots linetype {} notitle", index, column, type));
-  } else if (intervals) {
-    add_plot(fmt::format(
-        "$band{} using 1:2:3 with filledcurves linetype {} fillstyle transparent solid 0.2 noborder notitle",
-        index, type));
-  }
-  const char* shape = curve.shape == Shape::steps      ? "steps"
-                      : curve.shape == Shape::steps_to ? "fsteps"
-                                                       : "lines";
-  add_plot(fmt::format("{} using 1:2 with {} linetype {} linewidth {} {}", source, shape, type,
-                       is_text() ? 1 : 2, title));
-}
-
-// A mark is a curve of two points, so that the key names it.
-void Script::plot(const Mark& mark, size_t index) {
-  const Axis& other = mark.vertical ? picture_.y : picture_.x;
-  Range across = mark.vertical ? y_range_ : x_range_;
-  if (other.logarithmic) {
-    const LogTicks log = log_ticks(across.low, across.high);
-    across = {log.from, log.to};
-  } else if (other.from_zero) {
-    across.low = std::min(across.low, 0.0);
-  }
-  Curve line{mark.label, Shape::line, {}};
-  for (const double at : {across.low, across.high})
-    line.points.push_back(mark.vertical ? Point{mark.at, at} : Point{at, mark.at});
-  data(line, index);
-  plot(line, index);
-}
-
-std::string Script::text() {
-  frame();
-  // A point on the frame is not seen in text.
-  const auto of_points = [](const Curve& curve) { return curve.shape == Shape::points; };
-  if (!in_rows() && std::all_of(picture_.curves.begin(), picture_.curves.end(), of_points))
-    out_ += "set offsets graph 0.05, graph 0.05, graph 0.05, graph 0.05\n";
-  size_t index = 0;
-  for (const Curve& curve : picture_.curves) {
-    data(curve, index);
-    plot(curve, index++);
-  }
-  for (const Mark& mark : picture_.marks) plot(mark, index++);
-  return out_ + plots_ + "\n";
-}
-
 }  // namespace
 
-std::string gnuplot_script(const Picture& picture, const Canvas& canvas) {
-  return Script(picture, canvas).text();
+std::string gnuplot_script(std::span<const Picture> pictures, const Canvas& canvas) {
+  const bool stacked = pictures.size() > 1 && canvas.device != Device::text;
+  int highest = 0;
+  for (const Picture& picture : pictures) highest = std::max(highest, height_of(picture, canvas));
+  const bool aligned = std::all_of(pictures.begin(), pictures.end(),
+                                   [](const Picture& picture) { return picture.y.rows.empty(); });
+  std::string out = "set encoding utf8\n";
+  if (stacked) {
+    const int count = static_cast<int>(pictures.size());
+    out += "set terminal " + terminal(canvas, count * highest) + "\n";
+    out += fmt::format("set multiplot layout {},1\n", count);
+  }
+  for (const Picture& picture : pictures) {
+    if (&picture != &pictures.front()) out += "reset\n";
+    if (stacked && aligned) out += "set lmargin 12\n";
+    if (!stacked) out += "set terminal " + terminal(canvas, height_of(picture, canvas)) + "\n";
+    out += Script(picture, canvas).text();
+  }
+  return out + (stacked ? "unset multiplot\n" : "");
 }
 
 namespace {
 
 constexpr std::string_view kPlainColour = "\x1b[0;39m";
+constexpr std::string_view kEndOfColours = "\x1b[0;39;49m";  // gnuplot's last word, on a line of blanks
 
 // `line` without what nobody sees at its end; a change back to the plain colour stays where there is
 // anything.
@@ -308,6 +294,9 @@ std::string visible(std::string_view line) {
   for (;;) {
     if (line.ends_with(kPlainColour)) {
       line.remove_suffix(kPlainColour.size());
+      plain = true;
+    } else if (line.ends_with(kEndOfColours)) {
+      line.remove_suffix(kEndOfColours.size());
       plain = true;
     } else if (!line.empty() && std::string_view(" \f\r").find(line.back()) != std::string_view::npos) {
       line.remove_suffix(1);
@@ -335,6 +324,9 @@ std::string tidy_text(std::string_view drawn) {
     blank = 0;
     out.append(line).append("\n");
   }
+  const std::string_view last = std::string_view(out).substr(0, out.empty() ? 0 : out.size() - 1);
+  if (last.find('\x1b') != std::string_view::npos && !last.ends_with(kPlainColour))
+    out.insert(last.size(), kPlainColour);
   return out;
 }
 

@@ -1,6 +1,7 @@
 // A picture as a gnuplot script (gnuplot 5.2 or later) with its data inside.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -10,7 +11,7 @@ namespace mlq::plot {
 
 enum class Device { text, svg, png, pdf };
 
-// What is drawn on: `width` and `height` are columns and lines of text, or dots of 1/100 inch.
+// What each picture is drawn on: `width` and `height` are columns and lines of text, or dots of 1/100 inch.
 struct Canvas {
   Device device = Device::text;
   int width = 80;
@@ -18,10 +19,11 @@ struct Canvas {
   bool colour = false;  // of text: with the colours of an ANSI terminal
 };
 
-// The whole script; it writes the picture to gnuplot's standard output. Numbers are scaled to the units of
-// their axes and have 7 digits. No text of the picture can become a command (gnuplot_text.h). Text is made
-// higher where the rows of the y axis need it. The picture must not be empty(). Pure, thread-safe.
-std::string gnuplot_script(const Picture& picture, const Canvas& canvas);
+// The whole script; it writes the pictures, at least one, to gnuplot's standard output, one below the other;
+// those with dots are one file, in which all are as high as the highest. Numbers are scaled to the units of
+// their axes and have 7 digits. No text of a picture can become a command (gnuplot_text.h). A picture is made
+// higher where the rows of its y axis need it. None must be empty(). Pure, thread-safe.
+std::string gnuplot_script(std::span<const Picture> pictures, const Canvas& canvas);
 
 // What gnuplot makes of a text device without blank lines around it and blanks at the ends of lines.
 std::string tidy_text(std::string_view drawn);

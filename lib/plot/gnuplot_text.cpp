@@ -28,11 +28,13 @@ std::vector<std::string_view> characters(std::string_view text) {
 
 }  // namespace
 
-std::string quoted(std::string_view text, size_t longest) {
+size_t characters_in(std::string_view text) { return characters(text).size(); }
+
+std::string shortened(std::string_view text, size_t longest) {
   constexpr std::string_view kLeftOut = "...";
   const std::vector<std::string_view> all = characters(text);
   const size_t kept = longest > kLeftOut.size() ? longest - kLeftOut.size() : 0;
-  std::string out = "'";
+  std::string out;
   for (size_t i = 0; i < all.size(); ++i) {
     if (all.size() > longest && i == kept / 2) {
       out += kLeftOut;
@@ -41,7 +43,9 @@ std::string quoted(std::string_view text, size_t longest) {
     }
     out += all[i];
   }
-  return out + "'";
+  return out;
 }
+
+std::string quoted(std::string_view text, size_t longest) { return "'" + shortened(text, longest) + "'"; }
 
 }  // namespace mlq::plot

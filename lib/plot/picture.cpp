@@ -14,13 +14,15 @@ size_t Picture::row(const std::string& name) {
   return static_cast<size_t>(found - y.rows.begin());
 }
 
-bool Picture::empty() const {
-  return std::all_of(curves.begin(), curves.end(), [&](const Curve& curve) {
-    return std::none_of(curve.points.begin(), curve.points.end(), [&](const Point& p) {
-      const bool drawn_x = std::isfinite(p.x) && (!x.logarithmic || p.x > 0);
-      return drawn_x && std::isfinite(p.y) && (!y.logarithmic || p.y > 0);
-    });
+bool Picture::shows(const Curve& curve) const {
+  return std::any_of(curve.points.begin(), curve.points.end(), [&](const Point& p) {
+    const bool drawn_x = std::isfinite(p.x) && (!x.logarithmic || p.x > 0);
+    return drawn_x && std::isfinite(p.y) && (!y.logarithmic || p.y > 0);
   });
+}
+
+bool Picture::empty() const {
+  return std::none_of(curves.begin(), curves.end(), [&](const Curve& curve) { return shows(curve); });
 }
 
 }  // namespace mlq::plot

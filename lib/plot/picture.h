@@ -12,8 +12,9 @@ namespace mlq::plot {
 
 inline constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
-// What an axis measures. Times are in seconds and shares in 0 .. 1.
-enum class Quantity { number, time, share };
+// What an axis measures. Times are in seconds, sizes in bytes, shares in 0 .. 1; a percentile is the share of
+// the values that are at least so large, 0.01 for p99, and its axis is logarithmic.
+enum class Quantity { number, time, bytes, share, percentile };
 
 struct Axis {
   std::string label = {};
@@ -39,6 +40,7 @@ struct Curve {
   std::string label;
   Shape shape = Shape::line;
   std::vector<Point> points;
+  bool with_last = false;  // belongs to the curve before it: in its colour, where there are colours
 };
 
 // A line across the picture: of a limit.
@@ -50,13 +52,16 @@ struct Mark {
 
 struct Picture {
   std::string title;
+  std::string subject;  // what was run, behind the title where there is room; may be empty
   Axis x, y;
   std::vector<Curve> curves;
   std::vector<Mark> marks;
 
   // The index of a row of the y axis, which is added if it is new.
   size_t row(const std::string& name);
-  // Whether a curve has a point that can be drawn.
+  // Whether the curve has a point that can be drawn: on a logarithmic axis one above 0.
+  bool shows(const Curve& curve) const;
+  // Whether it shows no curve.
   bool empty() const;
 };
 

@@ -16,6 +16,8 @@ class RateCurve {
   void add(int64_t t_ns);
   // Widens the windows of a stream that has ended to what its events allow.
   void settle() { windows_.limit(windows_for(count_)); }
+  int64_t width_ns() const { return windows_.width_ns(); }
+  void widen_to(int64_t width_ns) { windows_.widen_to(width_ns); }
   bool empty() const { return windows_.cells().empty(); }
   // A point in the middle of each window between two instants, 0 where nothing happened; x in s, y in 1/s. A
   // window that reaches over an end counts as long as it is inside; it is left out if that is less than half

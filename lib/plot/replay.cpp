@@ -1,11 +1,13 @@
-// Load tests. Results are taken one by one where there are any: quantiles in windows and over all are exact
-// in their ranks and to 0.4 % in their values (lib/stats/histogram.h), counts are exact. Else load_window and
-// hist records are drawn as they stand.
+// Load tests. Results are taken one by one where there are any (metric.h), counts are exact. Else
+// load_window, hist and summary records are drawn as they stand.
+#include <map>
 #include <optional>
 
 #include "lib/plot/ccdf.h"
 #include "lib/plot/collector.h"
+#include "lib/plot/metric.h"
 #include "lib/plot/rate.h"
+#include "lib/plot/rows.h"
 #include "lib/plot/thinned.h"
 #include "lib/records/load_schema.h"
 #include "lib/records/trace.h"
@@ -14,74 +16,7 @@
 namespace mlq::plot {
 namespace {
 
-// A time that every request has one of: as a distribution, and in windows.
-class Metric {
- public:
-  void add(int64_t t_ns, int64_t value_ns) {
-    all_.record(value_ns);
-    windows_.at(t_ns).record(value_ns);
-  }
-  void add(const stats::Histogram& measured) { measured_.merge(measured); }
-  // Windows of which only quantiles are known.
-  void add(double t_s, const records::MetricStats& stats);
-
-  void settle() { windows_.limit(windows_for(all_.count())); }
-
-  std::vector<Point> distribution() const { return ccdf(all_.count() > 0 ? all_ : measured_); }
-  void add_quantiles(const std::string& prefix, Picture& into) const;
-
- private:
-  struct Cell {
-    std::optional<stats::Histogram> values;
-    void record(int64_t value_ns) {
-      if (!values) values.emplace();
-      values->record(value_ns);
-    }
-    void merge(const Cell& other) {
-      if (!other.values) return;
-      if (!values) values.emplace();
-      values->merge(*other.values);
-    }
-  };
-  std::vector<Point> quantile(const Ratio& q) const;
-
-  stats::Histogram all_, measured_;
-  Windows<Cell> windows_{120};
-  Thinned p50_, p99_;
-};
-
-void Metric::add(double t_s, const records::MetricStats& stats) {
-  if (stats.p50) p50_.add({t_s, static_cast<double>(*stats.p50) / 1e9});
-  if (stats.p99) p99_.add({t_s, static_cast<double>(*stats.p99) / 1e9});
-}
-
-// The curve breaks where nothing was measured for a twentieth of the whole.
-std::vector<Point> Metric::quantile(const Ratio& q) const {
-  std::vector<Point> out;
-  const auto& cells = windows_.cells();
-  const int64_t span = cells.rbegin()->first - cells.begin()->first + 1;
-  int64_t before = cells.begin()->first;
-  for (const auto& [index, cell] : cells) {
-    const double middle = (static_cast<double>(index) + 0.5) * static_cast<double>(windows_.width_ns()) / 1e9;
-    if (index - before > std::max<int64_t>(2, span / 20)) out.push_back({middle, kNone});
-    if (cell.values) out.push_back({middle, static_cast<double>(*cell.values->quantile(q)) / 1e9});
-    before = index;
-  }
-  return out;
-}
-
-// One quantile an input where there are several: more lines would hide one another.
-void Metric::add_quantiles(const std::string& prefix, Picture& into) const {
-  const bool counted = !windows_.cells().empty();
-  const std::string width = counted ? " in " + format_duration(windows_.width_ns()) : "";
-  const auto add = [&](std::string_view name, const Ratio& q, const Thinned& given) {
-    std::vector<Point> points = counted ? quantile(q) : given.points();
-    if (!points.empty())
-      into.curves.push_back({prefix + std::string(name) + width, Shape::line, std::move(points)});
-  };
-  if (prefix.empty()) add("p50", {1, 2}, p50_);
-  add("p99", {99, 100}, p99_);
-}
+constexpr size_t kMostOutcomes = 32;
 
 class ReplayCollector final : public Collector {
  public:
@@ -93,20 +28,25 @@ class ReplayCollector final : public Collector {
   bool result(const records::Reader& at);
   bool window(const records::Reader& at);
   bool histogram(const records::Reader& at);
+  bool summary(const records::Reader& at);
+  bool outcome(const records::Reader& at);
   Metric* metric_named(std::string_view name);
   const Metric& metric_of(std::string_view picture) const;
   void draw_rate(const std::string& prefix, Picture& into) const;
+  void draw_outcomes(const std::string& prefix, Picture& into) const;
   void add_limits(stats::SloMetric metric, bool vertical, Picture& into) const;
 
   Metric latency_, ttft_, tpot_, lag_;
   RateCurve due_, ok_;
   Thinned offered_, good_;
+  std::map<std::string, uint64_t> outcomes_, counted_;  // of results; as outcome records have them
   std::string slo_;
 };
 
 bool ReplayCollector::result(const records::Reader& at) {
   const auto r = at.as<records::Result>();
   due_.add(r.due_ns);
+  if (outcomes_.contains(r.outcome) || outcomes_.size() < kMostOutcomes) ++outcomes_[r.outcome];
   const auto add = [&](Metric& metric, const std::optional<int64_t>& value_ns) {
     if (!value_ns) return;
     if (*value_ns < 0)
@@ -146,14 +86,25 @@ Metric* ReplayCollector::metric_named(std::string_view name) {
 bool ReplayCollector::histogram(const records::Reader& at) {
   const auto h = at.as<records::Hist>();
   Metric* metric = metric_named(h.metric);
-  if (metric == nullptr || h.klass != "*" || h.window || h.unit != "ns" ||
-      h.sub_bits != stats::Histogram::kSubBits)
-    return false;
-  try {
-    metric->add(stats::Histogram::from_fields({h.count, h.sum, h.min, h.max, h.clamped.value_or(0), h.bins}));
-  } catch (const Error& error) {
-    throw Error(error.kind(), fmt::format("{}: hist: {}", at.where(), error.what()));
-  }
+  if (metric == nullptr || h.klass != "*" || h.window) return false;
+  const auto counted = histogram_of(h, at.where());
+  if (counted) metric->add(*counted);
+  return counted.has_value();
+}
+
+bool ReplayCollector::summary(const records::Reader& at) {
+  const auto s = at.as<records::Summary>();
+  if (s.klass != "*" || s.window) return false;
+  latency_.add(s.latency);
+  ttft_.add(s.ttft);
+  tpot_.add(s.tpot);
+  return true;
+}
+
+bool ReplayCollector::outcome(const records::Reader& at) {
+  const auto o = at.as<records::OutcomeCount>();
+  if (o.klass != "*" || o.window) return false;
+  if (counted_.contains(o.outcome) || counted_.size() < kMostOutcomes) counted_[o.outcome] += o.count;
   return true;
 }
 
@@ -161,13 +112,16 @@ bool ReplayCollector::take(const records::Reader& at) {
   if (at.type() == "result") return result(at);
   if (at.type() == "load_window") return window(at);
   if (at.type() == "hist") return histogram(at);
+  if (at.type() == "summary") return summary(at);
+  if (at.type() == "outcome") return outcome(at);
   return false;
 }
 
 void ReplayCollector::end(const records::Reader& at) {
   for (Metric* metric : {&latency_, &ttft_, &tpot_, &lag_}) metric->settle();
   due_.settle();
-  ok_.settle();
+  ok_.widen_to(due_.width_ns());
+  due_.widen_to(ok_.width_ns());
   for (const records::Run& run : at.runs()) {
     if (run.slo) slo_ = *run.slo;
   }
@@ -193,6 +147,15 @@ void ReplayCollector::draw_rate(const std::string& prefix, Picture& into) const 
   }
 }
 
+void ReplayCollector::draw_outcomes(const std::string& prefix, Picture& into) const {
+  into.title = "Requests, by what became of them";
+  into.x = {.label = "requests", .logarithmic = true};
+  Rows rows;
+  for (const auto& [outcome, count] : outcomes_.empty() ? counted_ : outcomes_)
+    rows.add(outcome, {static_cast<double>(count), 0});
+  rows.draw(prefix + "requests", into);
+}
+
 // The run's objective on this metric, once for all inputs that have the same.
 void ReplayCollector::add_limits(stats::SloMetric metric, bool vertical, Picture& into) const {
   if (slo_.empty()) return;
@@ -212,6 +175,7 @@ void ReplayCollector::add_limits(stats::SloMetric metric, bool vertical, Picture
 
 void ReplayCollector::draw(std::string_view picture, const std::string& prefix, Picture& into) const {
   if (picture == "rate") return draw_rate(prefix, into);
+  if (picture == "outcomes") return draw_outcomes(prefix, into);
   const bool distribution = picture.ends_with("ccdf");
   const Metric& metric = metric_of(picture);
   const std::string what = &metric == &ttft_   ? "time to first token"
@@ -220,20 +184,18 @@ void ReplayCollector::draw(std::string_view picture, const std::string& prefix, 
                                                : "latency";
   std::string capital = what;
   capital[0] = static_cast<char>(capital[0] - 'a' + 'A');
+  const size_t before = into.curves.size();
   if (distribution) {
     into.title = capital + ", CCDF";
-    ccdf_axes(what, "share of requests at least so long", into);
-    std::vector<Point> points = metric.distribution();
-    if (points.empty()) return;
-    into.curves.push_back({prefix + what, Shape::steps_to, std::move(points)});
+    ccdf_axes(what, into);
+    metric.draw_distribution(prefix + what, into);
   } else {
     into.title = capital + " over time";
     into.x = {.label = "due time", .quantity = Quantity::time};
     into.y = {.label = what, .quantity = Quantity::time, .from_zero = true};
-    const size_t before = into.curves.size();
-    metric.add_quantiles(prefix, into);
-    if (into.curves.size() == before) return;
+    metric.draw_quantiles(prefix, into);
   }
+  if (into.curves.size() == before) return;
   if (&metric == &latency_) add_limits(stats::SloMetric::latency, distribution, into);
   if (&metric == &ttft_) add_limits(stats::SloMetric::ttft, distribution, into);
   if (&metric == &tpot_) add_limits(stats::SloMetric::tpot, distribution, into);
@@ -244,7 +206,7 @@ void ReplayCollector::draw(std::string_view picture, const std::string& prefix, 
 Kind replay_kind() {
   return {"replay",
           "load tests of mlq-replay",
-          {"result", "load_window", "hist"},
+          {"result", "load_window", "hist", "summary", "outcome"},
           {{"latency", "quantiles of latency over time, with the SLO"},
            {"ccdf", "distribution of latency on log scales, with the SLO"},
            {"ttft", "time to first token over time"},
@@ -252,7 +214,8 @@ Kind replay_kind() {
            {"tpot", "time per output token over time"},
            {"tpot-ccdf", "its distribution"},
            {"rate", "requests a second: due, and answered well"},
-           {"lag", "how late the load generator was"}},
+           {"lag", "how late the load generator was"},
+           {"outcomes", "requests by what became of them"}},
           [] { return std::unique_ptr<Collector>(std::make_unique<ReplayCollector>()); }};
 }
 

@@ -61,4 +61,8 @@ std::vector<Point> Thinned::points() const {
   return out;
 }
 
+void add_series(const Thinned& series, Shape shape, const std::string& label, Picture& into) {
+  if (series.count() > 0) into.curves.push_back({label, shape, series.points()});
+}
+
 }  // namespace mlq::plot

@@ -36,4 +36,7 @@ class Thinned {
   uint64_t count_ = 0;
 };
 
+// Adds the series as a curve, unless it is empty.
+void add_series(const Thinned& series, Shape shape, const std::string& label, Picture& into);
+
 }  // namespace mlq::plot

@@ -49,6 +49,11 @@ class Windows {
     while (!cells_.empty() && span() > most && wider_window(width_) != width_) widen();
   }
 
+  // To at least that width.
+  void widen_to(int64_t width_ns) {
+    while (width_ < width_ns && wider_window(width_) != width_) widen();
+  }
+
   int64_t width_ns() const { return width_; }
   // By window index, ascending; windows without a record are not there.
   const std::map<int64_t, Cell>& cells() const { return cells_; }

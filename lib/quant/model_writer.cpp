@@ -9,9 +9,9 @@ namespace mlq::quant {
 namespace {
 
 namespace fs = std::filesystem;
+using tensorfile::kModelFile;
 using tensorfile::Metadata;
 
-constexpr std::string_view kModelFile = "model.safetensors";
 constexpr uint64_t kReadBlock = uint64_t{1} << 20;
 
 uint64_t bytes_of(const tensorfile::Declaration& tensor) {

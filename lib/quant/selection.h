@@ -2,12 +2,12 @@
 #pragma once
 
 #include <memory>
-#include <regex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "lib/quant/container.h"
+#include "lib/tensorfile/names.h"
 #include "lib/tensorfile/tensor.h"
 
 namespace mlq::quant {
@@ -26,14 +26,14 @@ class Selector {
   // `config` is the model's config.json, for folder containers.
   Selector(const Selection& selection, Container container, std::string_view config = {});
   // Empty if the tensor is to be quantized, else the reason why not: "not a float", "1-d", "small",
-  // "excluded".
+  // "excluded". An input Error for a name too long for regular expressions.
   std::string why_not(const tensorfile::TensorInfo& tensor) const;
 
  private:
   Selection selection_;
   Container container_;
   bool transposed_;  // all matrices
-  std::vector<std::regex> include_, exclude_;
+  tensorfile::Names include_, exclude_;
 };
 
 }  // namespace mlq::quant

@@ -2,7 +2,12 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <string>
+#include <thread>
 
 #include "lib/base/error.h"
 #include "lib/base/module_path.h"
@@ -12,11 +17,15 @@ namespace {
 
 // How long a rank that ends waits for the others to end too.
 constexpr int64_t kFarewell = 2'000'000'000;
+// Ten years; what is longer does not fit a clock.
+constexpr int64_t kLongest = 315'360'000'000'000'000;
 
 // The module, as lib/mpi/mpi_comm.cpp has it.
 struct Module {
   int (*begin)(int* rank, int* size);
-  int (*all_gather)(const void* mine, uint64_t bytes, void* all, uint64_t part, int64_t timeout_ns);
+  int (*start)(const void* mine, uint64_t bytes, void* all, uint64_t stride, int64_t timeout_ns);
+  int (*progress)();
+  int (*finish)(int64_t timeout_ns);
   const char* (*error)();
   void (*end)(int64_t timeout_ns);
 };
@@ -36,30 +45,73 @@ Module load() {
         ::dlerror());
   Module module{};
   find(handle, "mlq_mpi_comm_begin", module.begin);
-  find(handle, "mlq_mpi_comm_all_gather", module.all_gather);
+  find(handle, "mlq_mpi_comm_start", module.start);
+  find(handle, "mlq_mpi_comm_progress", module.progress);
+  find(handle, "mlq_mpi_comm_finish", module.finish);
   find(handle, "mlq_mpi_comm_error", module.error);
   find(handle, "mlq_mpi_comm_end", module.end);
   return module;
 }
 
+// Calls `late` if it lives for longer.
+class Deadline {
+ public:
+  Deadline(int64_t timeout_ns, const Late& late, const Error& error)
+      : thread_([this, timeout_ns, &late, error] {
+          std::unique_lock lock(mutex_);
+          if (!changed_.wait_for(lock, std::chrono::nanoseconds(timeout_ns), [&] { return over_; }))
+            late(error);
+        }) {}
+  ~Deadline() {
+    {
+      const std::lock_guard lock(mutex_);
+      over_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+  Deadline(const Deadline&) = delete;
+  Deadline& operator=(const Deadline&) = delete;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool over_ = false;
+  std::thread thread_;
+};
+
 class MpiRanks final : public Comm {
  public:
-  MpiRanks(const Module& module, int64_t timeout_ns, uint64_t part)
-      : module_(module), timeout_(timeout_ns), part_(part) {
+  MpiRanks(const Module& module, int64_t timeout_ns, Late late, uint64_t part)
+      : module_(module), timeout_(std::min(timeout_ns, kLongest)), late_(std::move(late)), part_(part) {
     int rank = 0, size = 0;
-    check(module_.begin(&rank, &size));
+    {
+      const Deadline deadline(
+          timeout_, late_,
+          environment_error("not all ranks have begun to gather within {} s; see that each runs this "
+                            "command, or give them longer",
+                            seconds()));
+      check(module_.begin(&rank, &size));
+    }
     rank_ = static_cast<unsigned>(rank);
     size_ = static_cast<unsigned>(size);
   }
   // The module stays loaded: MPI has handlers of its own until the process ends.
-  ~MpiRanks() override { module_.end(failed_ ? 0 : kFarewell); }
+  ~MpiRanks() override {
+    const Deadline deadline(timeout_ + kFarewell, late_,
+                            environment_error("not all ranks have ended within {} s", seconds()));
+    module_.end(failed_ ? 0 : kFarewell);
+  }
 
   unsigned rank() const override { return rank_; }
   unsigned size() const override { return size_; }
   std::string_view transport() const override { return "MPI"; }
-  void all_gather(std::span<const std::byte> mine, std::span<std::byte> all) override {
-    check(module_.all_gather(mine.data(), mine.size(), all.data(), part_, timeout_));
+  void start(std::span<const std::byte> mine, std::byte* all, uint64_t stride) override {
+    for (uint64_t at = 0; at < mine.size(); at += part_)
+      check(module_.start(mine.data() + at, std::min(part_, mine.size() - at), all + at, stride, timeout_));
   }
+  void progress() override { check(module_.progress()); }
+  void finish() override { check(module_.finish(timeout_)); }
   void barrier() override {
     const std::byte mine{};
     std::string all(size_, '\0');
@@ -72,12 +124,14 @@ class MpiRanks final : public Comm {
     failed_ = true;
     if (outcome == 1)
       throw environment_error("a rank did not come within {} s; start the ranks again, or give them longer",
-                              static_cast<double>(timeout_) * 1e-9);
+                              seconds());
     throw environment_error("MPI: {}; start the ranks again", module_.error());
   }
+  double seconds() const { return static_cast<double>(timeout_) * 1e-9; }
 
   Module module_;
   int64_t timeout_;
+  Late late_;
   uint64_t part_;
   unsigned rank_ = 0, size_ = 1;
   bool failed_ = false;
@@ -85,8 +139,8 @@ class MpiRanks final : public Comm {
 
 }  // namespace
 
-std::unique_ptr<Comm> mpi_ranks(int64_t timeout_ns, uint64_t part) {
-  return std::make_unique<MpiRanks>(load(), timeout_ns, part);
+std::unique_ptr<Comm> mpi_ranks(int64_t timeout_ns, Late late, uint64_t part) {
+  return std::make_unique<MpiRanks>(load(), timeout_ns, std::move(late), part);
 }
 
 }  // namespace mlq::ranks

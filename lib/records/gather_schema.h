@@ -24,8 +24,10 @@ struct Schema<GatherStep> {
       field<"bf16_bytes", &GatherStep::bf16_bytes>("bytes",
                                                    "Of the same weights as bfloat16; tensors that are not "
                                                    "quantised as they are."),
-      field<"encode_ns", &GatherStep::encode_ns>("ns", "Time of encoding."),
-      field<"comm_ns", &GatherStep::comm_ns>("ns", "Time of all messages, waiting for other ranks counted."),
+      field<"encode_ns", &GatherStep::encode_ns>("ns", "Time of encoding; what is ready is sent meanwhile."),
+      field<"comm_ns", &GatherStep::comm_ns>("ns",
+                                             "Time of all messages, from the first that is sent while "
+                                             "encoding; waiting for other ranks counted."),
       field<"decode_ns", &GatherStep::decode_ns>("ns", "Time of applying what arrived."),
       field<"bus_bytes_per_s", &GatherStep::bus_bytes_per_s>(
           "bytes/s", "wire_bytes that came from other ranks, over comm_ns."),

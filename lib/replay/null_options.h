@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lib/arrival/law/law.h"
+#include "lib/http/listen_address.h"
 #include "lib/replay/null_queue.h"
 
 namespace mlq::replay {
@@ -34,9 +35,7 @@ struct ErrorRule {
 enum class NullApi { automatic, kserve_v2, openai_chat, tf_serving, raw };
 
 struct NullServerOptions {
-  std::string host = "127.0.0.1";  // address or name to listen on
-  uint16_t port = 0;               // 0: any free one
-  std::string unix_path;           // listen on this socket instead
+  http::ListenAddress listen;
   NullApi api = NullApi::automatic;
   uint64_t seed = 1;
 

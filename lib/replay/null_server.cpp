@@ -73,10 +73,7 @@ NullAnswer failure(uint32_t status) {
 }
 
 http::ServerOptions server_options(const NullServerOptions& options) {
-  http::ServerOptions server;
-  server.host = options.host;
-  server.port = options.port;
-  server.unix_path = options.unix_path;
+  http::ServerOptions server = options.listen.server_options();
   server.read_rate = options.read_rate;
   server.write_rate = options.write_rate;
   return server;

@@ -151,7 +151,7 @@ Dtype dtype_of(const std::string& file, const std::string& descr, bool u2_is_bf1
                       in_quotes(descr));
   if (known->descr == "V2" && !u2_is_bf16)
     throw input_error(
-        "{}: elements of type {} have no meaning of their own; if they are BF16, say --dtype bf16", file,
+        "{}: elements of type {} have no meaning of their own; if they are BF16, say --npy-bf16", file,
         descr);
   return u2_is_bf16 && known->dtype == Dtype::u16 ? Dtype::bf16 : known->dtype;
 }

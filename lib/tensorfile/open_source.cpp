@@ -7,6 +7,7 @@
 #include "lib/tensorfile/npy_header.h"
 #include "lib/tensorfile/safetensors_header.h"
 #include "lib/tensorfile/shard_index.h"
+#include "lib/tensorfile/shards.h"
 #include "lib/tensorfile/source.h"
 #include "lib/tensorfile/torch_file.h"
 #include "lib/tensorfile/zip_directory.h"
@@ -16,7 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kEnding = ".safetensors";
 constexpr std::string_view kZstdMagic = "\x28\xB5\x2F\xFD";
 constexpr std::string_view kGgufMagic = "GGUF";
 
@@ -174,33 +174,22 @@ Source open_index(const std::string& path) {
   return source;
 }
 
-std::vector<std::string> safetensors_in(const std::string& folder) {
-  std::vector<std::string> paths;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename().string();
-    if (name.ends_with(kEnding) && !name.starts_with('.')) paths.push_back(entry.path().string());
-  }
-  if (error) throw environment_error("{}: cannot read: {}", folder, error.message());
-  std::ranges::sort(paths);
-  return paths;
-}
-
 Source open_folder(const std::string& folder) {
-  const fs::path index = fs::path(folder) / "model.safetensors.index.json";
-  if (fs::exists(index)) return open_index(index.string());
-  const fs::path single = fs::path(folder) / "model.safetensors";
-  std::vector<std::string> paths;
-  if (fs::exists(single)) {
-    paths.push_back(single.string());
-  } else {
-    paths = safetensors_in(folder);
-  }
-  if (paths.empty())
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    names.push_back(entry.path().filename().string());
+  if (error) throw environment_error("{}: cannot read: {}", folder, error.message());
+  const std::vector<std::string> files = model_in_folder(names);
+  if (files.empty())
     throw input_error("{}: has no .safetensors file; pickled weights (.pt, .bin) must be converted first",
                       folder);
   std::vector<Opened> opened;
-  for (const std::string& path : paths) opened.push_back(open_safetensors(open_byte_file(path)));
+  for (const std::string& file : files) {
+    const std::string path = (fs::path(folder) / file).string();
+    if (file.ends_with(".json")) return open_index(path);
+    opened.push_back(open_safetensors(open_byte_file(path)));
+  }
   return join(folder, std::move(opened));
 }
 

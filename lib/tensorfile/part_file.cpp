@@ -13,21 +13,13 @@
 #include <vector>
 
 #include "lib/base/error.h"
+#include "lib/base/folder.h"
 #include "lib/base/io.h"
 
 namespace mlq::tensorfile {
 namespace {
 
 constexpr size_t kCopyBlock = size_t{1} << 20;
-
-// The file behind a symbolic link, so that the rename replaces the file and not the link.
-std::string resolve(const std::string& path) {
-  char* real = ::realpath(path.c_str(), nullptr);
-  if (real == nullptr) return path;
-  std::string result = real;
-  std::free(real);
-  return result;
-}
 
 bool goes_on_as_stream(const std::string& path) {
   if (path == "-" || (path.size() > 4 && path.ends_with(".zst"))) return true;
@@ -47,7 +39,7 @@ PartFile::PartFile(std::string path, bool keep, const std::string& spool_folder)
     fd_ = open_scratch(spool_folder);
     return;
   }
-  target_ = resolve(path_);
+  target_ = behind_links(path_);
   const std::string part = target_ + ".part";
   name_ = path_ + ".part";
   part_ = part;

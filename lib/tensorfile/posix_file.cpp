@@ -55,11 +55,6 @@ void sync_file(int fd, const std::string& name) {
   if (::fsync(fd) != 0) throw environment_error("{}: cannot write: {}", name, std::strerror(errno));
 }
 
-void sync_folder(const std::string& folder) {
-  const Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (fd) ::fsync(fd.get());  // some file systems cannot; the file itself is safe by then
-}
-
 Fd open_scratch(const std::string& folder) {
   Fd fd(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   if (fd) return fd;
@@ -69,12 +64,6 @@ Fd open_scratch(const std::string& folder) {
     throw environment_error("{}: cannot make a temporary file there: {}", folder, std::strerror(errno));
   ::unlink(name.c_str());
   return fd;
-}
-
-std::string folder_of(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
 }
 
 }  // namespace mlq::tensorfile

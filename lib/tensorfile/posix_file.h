@@ -20,13 +20,9 @@ void write_fully(int fd, const std::string& name, uint64_t offset, std::span<con
 void reserve_space(int fd, const std::string& name, uint64_t size);
 // Waits until all is on the disk.
 void sync_file(int fd, const std::string& name);
-void sync_folder(const std::string& folder);
 
 // A file without a name in `folder`, for reading and writing: nothing is left of it, whatever ends the
 // process.
 Fd open_scratch(const std::string& folder);
-
-// The folder of a path: what is before its last slash, or `.`.
-std::string folder_of(const std::string& path);
 
 }  // namespace mlq::tensorfile

@@ -58,6 +58,16 @@ std::string shard_file_name(std::string_view name, size_t index, size_t shards) 
 
 std::string index_file_name(std::string_view name) { return std::string(name) + ".index.json"; }
 
+std::vector<std::string> model_in_folder(std::span<const std::string> names) {
+  for (const std::string& first : {index_file_name(kModelFile), std::string(kModelFile)})
+    if (std::ranges::find(names, first) != names.end()) return {first};
+  std::vector<std::string> files;
+  for (const std::string& name : names)
+    if (name.ends_with(".safetensors") && !name.starts_with('.')) files.push_back(name);
+  std::ranges::sort(files);
+  return files;
+}
+
 void write_shard_index(const std::string& path, uint64_t total_bytes,
                        std::vector<std::pair<std::string, std::string>> weight_map) {
   std::ranges::sort(weight_map);

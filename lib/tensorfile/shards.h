@@ -22,6 +22,13 @@ std::string shard_file_name(std::string_view name, size_t index, size_t shards);
 
 // `model.safetensors.index.json`.
 std::string index_file_name(std::string_view name);
+// The only file of a model in a folder; its index_file_name() is that of shards.
+inline constexpr std::string_view kModelFile = "model.safetensors";
+
+// Which of the files of a folder its model is read from: of `model.safetensors.index.json`,
+// `model.safetensors` and all others that end in `.safetensors` and are not hidden, the first that are there;
+// sorted. `names`: of all files in it, without the folder.
+std::vector<std::string> model_in_folder(std::span<const std::string> names);
 
 // Writes the index of shards at `path`, whole or not at all: a tensor and its file each; `total_bytes` counts
 // the tensors' bytes, not the headers'. Errors as Output's.

@@ -15,7 +15,7 @@ namespace {
 Error bug(const std::string& message) { return Error(ExitKind::bug, message); }
 
 TensorInfo tensor_of(const std::string& path, const Declaration& declared) {
-  if (declared.name.empty() || declared.name == "__metadata__" || declared.name.size() > kLongestName ||
+  if (declared.name == "__metadata__" || declared.name.size() > kLongestName ||
       !jsonl::is_utf8(declared.name)) {
     throw input_error("{}: a tensor cannot be named {}; readers would refuse it", path,
                       in_quotes(declared.name));

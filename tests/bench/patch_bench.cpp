@@ -1,7 +1,8 @@
 // Patches between bfloat16 checkpoints on one core, beside memcpy of the same bytes in the same rounds: the
-// codecs of pieces in memory, and diff, apply and squash from file to file with hashes and checks. Weights
-// are normal; updates of 1e-5 of their spread change 0.9 % of them, 1e-3 31 %. Rates are of the new model's
-// bytes and CPU time; size_share is the patch's size over theirs. usage: patch_bench [MIB [FOLDER]] default:
+// codecs of pieces in memory, and diff, apply and squash from file to file with hashes and checks; with loss
+// between those of f32, too, where every value changes. Weights are normal; updates of 1e-5 of their spread
+// change 0.9 % of them, 1e-3 31 %. Rates are of the new model's bytes and CPU time; size_share is the
+// patch's size over theirs. usage: patch_bench [MIB [FOLDER]] default:
 // 256 /dev/shm
 #include <filesystem>
 #include <semaphore>
@@ -10,6 +11,7 @@
 #include "lib/patch/apply.h"
 #include "lib/patch/diff.h"
 #include "lib/quant/bench.h"
+#include "lib/quant/format.h"
 #include "lib/tensorfile/sink.h"
 #include "tests/bench/bench.h"
 
@@ -23,14 +25,19 @@ using Bytes = std::vector<std::byte>;
 constexpr int kRounds = 7;
 constexpr kernels::WordKind kBf16 = {2, kernels::WordOrder::sign_magnitude};
 
-// One piece of weights after updates of that size; with 0 as they were.
-Bytes weights(float update) {
-  const Bytes w = quant::normal_values(Float::f32, kPieceWords, 1),
-              u = quant::normal_values(Float::f32, kPieceWords, 2);
-  Bytes out(2 * kPieceWords);
+// One piece of weights after so many updates of that size; with none as they were.
+Bytes weights(Float type, float update, unsigned steps = 1) {
+  Bytes w = quant::normal_values(Float::f32, kPieceWords, 1);
+  for (unsigned step = 1; step <= steps; ++step) {
+    const Bytes u = quant::normal_values(Float::f32, kPieceWords, 1 + step);
+    for (uint64_t i = 0; i < kPieceWords; ++i)
+      kernels::store(
+          Float::f32, w.data(), i,
+          kernels::load(Float::f32, w.data(), i) + update * kernels::load(Float::f32, u.data(), i));
+  }
+  Bytes out(size_of(type) * kPieceWords);
   for (uint64_t i = 0; i < kPieceWords; ++i)
-    kernels::store(Float::bf16, out.data(), i,
-                   kernels::load(Float::f32, w.data(), i) + update * kernels::load(Float::f32, u.data(), i));
+    kernels::store(type, out.data(), i, kernels::load(Float::f32, w.data(), i));
   return out;
 }
 
@@ -79,7 +86,7 @@ void pieces(const std::string& update, const Bytes& base, const Bytes& next) {
       return patch::encode_piece(kBf16, std::span(base).subspan(i * piece, piece),
                                  std::span(next).subspan(i * piece, piece), codec, worker);
     };
-    for (size_t i = 0; i < count; ++i) packed += encode(i).packed.size();
+    for (size_t i = 0; i < count; ++i) packed += encode(i).sections.packed.size();
     const double share = static_cast<double>(packed) / static_cast<double>(base.size());
     measure(name + " made", base.size(), share, [&] {
       for (size_t i = 0; i < count; ++i) encode(i);
@@ -89,9 +96,9 @@ void pieces(const std::string& update, const Bytes& base, const Bytes& next) {
     measure(name + " applied", base.size(), share, [&] {
       for (size_t i = 0; i < count; ++i) {
         size_t at = 0, to = 0;
-        for (const quant::FrameEntry& frame : made.frames) {
+        for (const quant::FrameEntry& frame : made.sections.frames) {
           sections.resize(std::max<size_t>(sections.size(), to + frame.bytes));
-          worker.unpacker.unpack(std::span(made.packed).subspan(at, frame.packed_bytes), frame,
+          worker.unpacker.unpack(std::span(made.sections.packed).subspan(at, frame.packed_bytes), frame,
                                  std::span(sections).subspan(to, frame.bytes), name);
           at += frame.packed_bytes;
           to += frame.bytes;
@@ -102,16 +109,17 @@ void pieces(const std::string& update, const Bytes& base, const Bytes& next) {
   }
 }
 
-void write_model(const std::string& path, const Bytes& values) {
-  tensorfile::SafetensorsSink sink(path, {{"w", tensorfile::Dtype::bf16, {values.size() / 2}, {}}}, {});
+void write_model(const std::string& path, Float type, const Bytes& values) {
+  tensorfile::SafetensorsSink sink(path, {{"w", patch::dtype_of(type), {values.size() / size_of(type)}, {}}},
+                                   {});
   sink.write(0, 0, values);
   sink.finish();
 }
 
 void files(const std::string& update, const std::string& folder, const Bytes& base, const Bytes& next) {
   const std::string a = folder + "/a", b = folder + "/b", d = folder + "/d", out = folder + "/out";
-  write_model(a, base);
-  write_model(b, next);
+  write_model(a, Float::bf16, base);
+  write_model(b, Float::bf16, next);
   const tensorfile::Source from = tensorfile::open_source(a), to = tensorfile::open_source(b);
   const patch::SourceModel before(from), after(to);
   const auto diff = [&] { patch::diff(before, after, d, {}, {}); };
@@ -125,15 +133,39 @@ void files(const std::string& update, const std::string& folder, const Bytes& ba
     const auto model = patch::checked_model(before, std::nullopt, {&patch}, {});
     patch::diff(before, *model, out, {}, {});
   });
-  if (update != "1e-3") return;
-  patch::DiffOptions lossy;
-  lossy.lossy.emplace();
-  lossy.lossy->next_base = folder + "/held";
-  const std::string l = folder + "/l";
-  patch::diff(before, after, l, lossy, {});
-  measure("files " + update + " diff in 4 bits", next.size(),
-          static_cast<double>(std::filesystem::file_size(l)) / static_cast<double>(next.size()),
-          [&] { patch::diff(before, after, l, lossy, {}); });
+}
+
+// A step of a closed loop that has settled, codes as they are and compressed.
+void lossy(Float type, unsigned bits, const std::string& folder, size_t times) {
+  constexpr unsigned kSettled = 4;
+  const std::string held = folder + "/held", next = folder + "/b", d = folder + "/d";
+  write_model(held, type, repeated(weights(type, 0), times));
+  patch::DiffOptions options;
+  options.lossy.emplace();
+  options.lossy->spec.code.bits = bits;
+  options.lossy->next_base = held;
+  for (unsigned step = 1; step <= kSettled; ++step) {
+    write_model(next, type, repeated(weights(type, 1e-3F, step), times));
+    const tensorfile::Source from = tensorfile::open_source(held), to = tensorfile::open_source(next);
+    patch::diff(patch::SourceModel(from), patch::SourceModel(to), d + std::to_string(step), options, {});
+  }
+  write_model(next, type, repeated(weights(type, 1e-3F, kSettled + 1), times));
+  const tensorfile::Source from = tensorfile::open_source(held), to = tensorfile::open_source(next);
+  const patch::SourceModel before(from), after(to);
+  const auto bytes = after.layout().tensor_bytes();
+  options.lossy->next_base = folder + "/held next";
+  for (const bool pack : {false, true}) {
+    options.lossy->pack = pack;
+    const std::string what = std::string(quant::name_of(type)) + " in " + std::to_string(bits) + " bits" +
+                             (pack ? ", packed" : "");
+    const auto diff = [&] { patch::diff(before, after, d, options, {}); };
+    diff();
+    const double share = static_cast<double>(std::filesystem::file_size(d)) / static_cast<double>(bytes);
+    measure("files 1e-3 diff " + what, bytes, share, diff);
+    const patch::PatchFile patch = patch::open_patch(d);
+    measure("files 1e-3 apply " + what, bytes, share,
+            [&] { patch::apply(before, std::nullopt, {&patch}, folder + "/out", {}); });
+  }
 }
 
 }  // namespace
@@ -145,12 +177,15 @@ int main(int argc, char** argv) {
   const size_t times = std::max<size_t>(1, bytes / (2 * kPieceWords));
   std::string folder = std::string(argc > 2 ? argv[2] : "/dev/shm") + "/patch_bench.XXXXXX";
   if (::mkdtemp(folder.data()) == nullptr) return 4;
-  const Bytes base = repeated(weights(0), times);
+  const Bytes base = repeated(weights(Float::bf16, 0), times);
   for (const auto& [update, size] :
        {std::pair(std::string("1e-5"), 1e-5F), std::pair(std::string("1e-3"), 1e-3F)}) {
-    const Bytes next = repeated(weights(size), times);
+    const Bytes next = repeated(weights(Float::bf16, size), times);
     pieces(update, base, next);
     files(update, folder, base, next);
   }
+  for (const Float type : {Float::bf16, Float::f32})
+    for (const unsigned bits : {2U, 3U, 4U, 8U})
+      lossy(type, bits, folder, std::max<size_t>(1, 2 * times / size_of(type)));
   std::filesystem::remove_all(folder);
 }

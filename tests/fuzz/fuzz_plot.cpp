@@ -48,10 +48,10 @@ void check_script(const std::string& script) {
   for (size_t end; (end = script.find('\n', begin)) != std::string::npos; begin = end + 1) {
     const std::string line = bare(std::string_view(script).substr(begin, end - begin));
     MLQ_FUZZ_CLAIM(line.find_first_of("`@!\"|;") == std::string::npos);
-    const bool known = line.empty() || line.starts_with("set ") || line.starts_with("$curve") ||
-                       line.starts_with("$band") || line.starts_with("plot $curve") ||
-                       line.starts_with("     $curve") || line.starts_with("plot $band") ||
-                       line.starts_with("     $band") || line == "EOD" ||
+    const bool known = line.empty() || line.starts_with("set ") || line == "reset" ||
+                       line == "unset multiplot" || line.starts_with("$curve") || line.starts_with("$band") ||
+                       line.starts_with("plot $curve") || line.starts_with("     $curve") ||
+                       line.starts_with("plot $band") || line.starts_with("     $band") || line == "EOD" ||
                        std::string_view("-0123456789").find(line[0]) != std::string_view::npos;
     MLQ_FUZZ_CLAIM(known);
   }
@@ -68,11 +68,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     records::Reader reader(Input::from_bytes("input", text), {.allow_truncated = true});
     std::vector<plot::Stream> streams;
     streams.push_back(plot::read_stream(reader, std::string(text.substr(0, 40))));
-    for (const plot::Choice& choice : plot::choices(streams)) {
-      const plot::Picture picture = plot::draw(streams, choice);
-      for (const plot::Device device : {plot::Device::text, plot::Device::svg})
-        check_script(plot::gnuplot_script(picture, {.device = device}));
-    }
+    std::vector<plot::Picture> pictures;
+    for (const plot::Choice& choice : plot::choices(streams)) pictures.push_back(plot::draw(streams, choice));
+    if (pictures.empty()) return;
+    for (const plot::Device device : {plot::Device::text, plot::Device::svg})
+      check_script(plot::gnuplot_script(pictures, {.device = device}));
   });
   return 0;
 }

@@ -108,6 +108,17 @@ TEST_F(GatherTest, OneTwoAndFourRanksHoldTheSame) {
     }
 }
 
+TEST_F(GatherTest, AnyNumberOfRanksAndThreadsKeepsTheSameResidualOfEightBits) {
+  GatherOptions options = options_of(Cancel::residual, 3);
+  options.settings.residual_type = ResidualType::int8;
+  options.settings.block = 16;
+  const std::string expected = sliced_hashes(1, options, 3)[0];
+  options.threads = 3;
+  for (const std::string& hash : sliced_hashes(4, options, 3)) EXPECT_EQ(hash, expected);
+  options.settings.residual_type = ResidualType::f32;
+  EXPECT_NE(sliced_hashes(1, options, 3)[0], expected);
+}
+
 TEST_F(GatherTest, ThreadsChangeNothing) {
   GatherOptions options = options_of(Cancel::delta, 4);
   const std::string expected = sliced_hashes(2, options, 3)[0];
@@ -253,6 +264,32 @@ TEST_F(GatherFault, OfAnUnreadableShardIsEveryRanksError) {
     EXPECT_EQ(outcome.substr(0, 11), "4: rank 1: ");  // the kind is that of opening a file
     EXPECT_EQ(outcome, outcomes[0]);
   }
+}
+
+// What all find out together is agreed, so that one of them can say it; what one sees alone is not.
+TEST_F(GatherFault, ThatAllHaveFoundOutIsAgreed) {
+  const auto first_step = [&](ranks::Comm& comm, const std::string& file) {
+    Gather gather(comm, sliced(), kClock);
+    gather.step(0, opens(path(file)), false);
+  };
+  on_ranks(2, [&](ranks::Comm& comm) {
+    EXPECT_THROW(first_step(comm, comm.rank() == 1 ? "nowhere" : "0"), AgreedError);
+  });
+  write_model(path("other"), {normal_tensor("matrix", Dtype::f32, {4, 300})});
+  on_ranks(2, [&](ranks::Comm& comm) {
+    EXPECT_THROW(first_step(comm, comm.rank() == 1 ? "other" : "0"), AgreedError);
+  });
+  on_ranks(2, [&](ranks::Comm& comm) {
+    if (comm.rank() == 1) return;
+    try {
+      first_step(comm, "0");
+      ADD_FAILURE() << "the other rank is gone";
+    } catch (const AgreedError& error) {
+      ADD_FAILURE() << error.what();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ExitKind::environment);
+    }
+  });
 }
 
 TEST_F(GatherFault, OfADamagedShardIsEveryRanksError) {
@@ -412,11 +449,11 @@ TEST_F(GatherFault, OfDriftIsMendedByAKeyFrame) {
 
 TEST_F(GatherFault, OfDriftThatAKeyFrameDoesNotMendIsABug) {
   const Outcomes outcomes = on_ranks(2, [&](ranks::Comm& comm) {
-    // Rank 1 says another hash than it has: the note after headers, payload and verdict.
+    // Rank 1 says another hash than it has: the note after payload, headers and verdict.
     size_t since_payload = 100;
     const Tampered::Mine lies = [&](size_t, std::span<std::byte> mine) {
       if (mine.size() > 1024) since_payload = 0;
-      if (++since_payload != 3) return;
+      if (++since_payload != 4) return;
       mine[512 - kNoteBytes] ^= std::byte{1};
       const quant::Digest digest = quant::digest_of(mine.subspan(sizeof(quant::Digest)));
       std::memcpy(mine.data(), digest.data(), digest.size());
@@ -503,6 +540,32 @@ TEST_F(GatherState, ResumedEndsInTheSameBytes) {
   }
 }
 
+TEST_F(GatherState, HasAResidualOfEightBits) {
+  GatherOptions options = sliced();
+  options.settings = default_settings(Cancel::residual, 4);
+  options.settings.residual_type = ResidualType::int8;
+  const Run whole = run(0, 3, options, false);
+  run(0, 1, options, false);
+  // 40 rows of 333, cut between blocks of 64: of this rank 105 of 209 blocks, with a bf16 scale each.
+  const auto state = read_state(path("state0.1"));
+  ASSERT_TRUE(state);
+  ASSERT_EQ(state->tensors.size(), 2u);
+  for (const StateTensor& tensor : state->tensors)
+    if (tensor.name == "matrix.mlq.residual") {
+      EXPECT_EQ(tensor.dtype, Dtype::u8);
+      EXPECT_EQ(tensor.bytes.size() % 66, 0u);
+      EXPECT_NEAR(static_cast<double>(tensor.bytes.size()), 66 * 104, 66);
+    }
+  const Run resumed = run(0, 3, options, true);
+  EXPECT_EQ(resumed.first[0].step, 2u);
+  EXPECT_EQ(resumed.hashes, whole.hashes);
+  // One of 32 bits is of other options.
+  run(0, 1, options, false);
+  options.settings.residual_type = ResidualType::f32;
+  EXPECT_NE(run(0, 2, options, true).notes[0].find("is of other tensors, options or ranks"),
+            std::string::npos);
+}
+
 TEST_F(GatherState, TheLastThatAllHaveIsTaken) {
   const Run whole = run(0, 3, sliced(), false);
   run(0, 1, sliced(), false);
@@ -544,6 +607,29 @@ TEST_F(GatherState, OfOtherOptionsIsNotTaken) {
   other.settings.bits = 2;
   other.strict = true;
   EXPECT_EQ(run(0, 3, other, true).outcomes[1].substr(0, 2), "3:");
+}
+
+TEST_F(GatherState, OfTheLastStepIsHeldAgainWithoutAStep) {
+  for (const Cancel cancel : {Cancel::delta, Cancel::residual}) {
+    GatherOptions options = sliced();
+    options.settings = default_settings(cancel, 4);
+    const Run whole = run(0, 3, options, false);
+    const Outcomes outcomes = on_ranks(2, [&](ranks::Comm& comm) {
+      Gather gather(comm, options, kClock);
+      EXPECT_EQ(gather.resume(path("state" + std::to_string(comm.rank()))), 3u);
+      gather.restore(opens(path("3")));
+      EXPECT_EQ(gather.state_hash(), whole.hashes[comm.rank()]);  // of all tensors, not only the quantised
+    });
+    EXPECT_EQ(outcomes, (Outcomes{"", ""}));
+    const Outcomes others = on_ranks(2, [&](ranks::Comm& comm) {
+      GatherOptions other = options;
+      other.settings.bits = 2;
+      Gather gather(comm, other, kClock);
+      gather.resume(path("state" + std::to_string(comm.rank())));
+      EXPECT_THROW(gather.restore(opens(path("3"))), AgreedError);
+    });
+    EXPECT_EQ(others, (Outcomes{"", ""}));
+  }
 }
 
 TEST_F(GatherState, ThatIsDamagedIsNotTaken) {

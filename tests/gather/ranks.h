@@ -28,13 +28,16 @@ class Tampered final : public ranks::Comm {
   unsigned rank() const override { return comm_.rank(); }
   unsigned size() const override { return comm_.size(); }
   std::string_view transport() const override { return comm_.transport(); }
-  void all_gather(std::span<const std::byte> mine, std::span<std::byte> all) override {
+  void start(std::span<const std::byte> mine, std::byte* all, uint64_t stride) override {
     std::vector<std::byte> sent(mine.begin(), mine.end());
     if (mine_) mine_(calls_, sent);
-    comm_.all_gather(sent, all);
-    if (all_) all_(calls_, sent.size(), all);
+    comm_.start(sent, all, stride);
+    comm_.finish();
+    if (all_) all_(calls_, sent.size(), {all, stride * (size() - 1) + sent.size()});
     ++calls_;
   }
+  void progress() override {}
+  void finish() override {}
   void barrier() override { comm_.barrier(); }
 
  private:

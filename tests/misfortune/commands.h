@@ -22,6 +22,7 @@ struct Typical {
   int of_empty_input = 0;     // exit status
   bool of_nothing = true;     // makes something of an empty input, even if it is an error
   bool needs_output = false;  // its data goes where -o says, and nowhere without; its records beside
+  std::string output = "-o";  // the option that says where its records or its data go
   bool fills_folder = false;  // -o may be one
   bool keeps_output = false;  // -o is written also when a signal ends it early
   bool has_end = true;        // its output is records, closed by `end`
@@ -138,7 +139,7 @@ inline std::vector<Typical> typical_commands() {
        .input = samples()},
       {.name = "serve_run",
        .argv = {"mlq-serve", "run", "--model", "m=http://127.0.0.1:9", "--listen", "127.0.0.1:0", "--admin",
-                "off", "--for", "100ms"},
+                "off", "--duration", "100ms"},
        .keeps_output = true},
       {.name = "tune_init", .argv = {"mlq-tune", "init", "--preset", "triton"}, .has_end = false},
       {.name = "tune_simulate",
@@ -182,6 +183,13 @@ inline std::vector<Typical> typical_commands() {
        .of_empty_input = 3,
        .of_nothing = false,
        .input = weights()},
+      {.name = "quant_gather",
+       .argv = {"mlq-quant", "gather", "-", "--min-elems", "1"},
+       .reads = Reads::weights,
+       .of_empty_input = 3,
+       .of_nothing = false,
+       .output = "--records",
+       .input = weights()},
       {.name = "simigrad_estimate",
        .argv = {"mlq-simigrad", "estimate", "-"},
        .reads = Reads::results,
@@ -210,7 +218,7 @@ inline std::vector<Typical> typical_commands() {
        .of_nothing = false,
        .has_end = false},
       {.name = "plot_results",
-       .argv = {"mlq-plot", "--format", "gp", "--picture", "ccdf", "-"},
+       .argv = {"mlq-plot", "--format", "gp", "--picture", "latency,ccdf", "-"},
        .reads = Reads::results,
        .of_empty_input = 3,
        .of_nothing = false,
@@ -218,7 +226,7 @@ inline std::vector<Typical> typical_commands() {
        .input = results()},
       {.name = "simigrad_inspect", .argv = {"mlq-simigrad", "inspect", "--list", gradients()}},
       {.name = "simigrad_measure",
-       .argv = {"mlq-simigrad", "estimate", "--group-samples", "8", "--tensors", "weight", gradients()}},
+       .argv = {"mlq-simigrad", "estimate", "--group-samples", "8", "--include", "weight", gradients()}},
   };
   return rows;
 }

@@ -61,7 +61,7 @@ inline void write_to(Command& command, const Typical& typical, const std::string
   if (typical.needs_output)
     command.argv.back() = path;
   else
-    command.argv.insert(command.argv.end(), {"-o", path});
+    command.argv.insert(command.argv.end(), {typical.output, path});
 }
 
 // Names the file in the place of standard input.

@@ -145,9 +145,14 @@ TEST_P(IntoItself, TheInputMayBeTheOutput) {
   c.input = "";
   read_file(c, path);
   const Result result = run(c);
+  EXPECT_EQ(dir_.listing(), "both");
+  if (GetParam().output == "--records") {  // of weights nobody means to make records
+    EXPECT_STATUS(result, 2);
+    EXPECT_EQ(slurp(path), good_input(GetParam()));
+    return;
+  }
   EXPECT_STATUS(result, piped.status);
   EXPECT_EQ(last_line(slurp(path)), last_line(piped.out));
-  EXPECT_EQ(dir_.listing(), "both");
 }
 
 TEST_P(IntoItself, AppendingToTheInputIsRefused) {

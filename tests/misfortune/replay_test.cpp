@@ -124,10 +124,11 @@ TEST(ReplayServer, ThatIsNotThereIsToldBeforeTheStart) {
 TEST(ReplayServer, ThatGoesAwayInMidRunIsData) {
   TempDir dir;
   Command c;
-  c.argv = {"sh", "-c",
-            "PATH=" MLQ_BIN_DIR
-            ":$PATH; mlq-replay serve --unix s --count 5 >seen & while [ ! -S s ]; do sleep 0.05; done; "
-            "mlq-replay run --url unix:s --max-lag 1h --results none; status=$?; wait; exit $status"};
+  c.argv = {
+      "sh", "-c",
+      "PATH=" MLQ_BIN_DIR
+      ":$PATH; mlq-replay serve --listen unix:s --count 5 >seen & while [ ! -S s ]; do sleep 0.05; done; "
+      "mlq-replay run --url unix:s --max-lag 1h --results none; status=$?; wait; exit $status"};
   c.folder = dir.path();
   c.input = arrivals(200);
   const Result result = run(c);
@@ -142,7 +143,7 @@ TEST(ReplayShard, ThatIsKilledIsReportedMissing) {
   Command c;
   c.argv = {"sh", "-c",
             "PATH=" MLQ_BIN_DIR
-            ":$PATH; cat >trace; mlq-replay serve --unix s >seen 2>&1 & server=$!\n"
+            ":$PATH; cat >trace; mlq-replay serve --listen unix:s >seen 2>&1 & server=$!\n"
             "while [ ! -S s ]; do sleep 0.05; done\n"
             "for k in 0 1 2 3; do\n"
             "  mlq-replay run --url unix:s --shard $k/4 --start-at @start --max-clock-error none --max-lag "

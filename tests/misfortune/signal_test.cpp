@@ -53,6 +53,18 @@ TEST_P(Signal, LeavesTheOldFileWholeOrWhatWasMeasuredAndNothingBesideIt) {
   }
 }
 
+// As timeout(1) sends them, to the process and to its group, or a terminal and mpirun.
+TEST_P(Signal, SeveralAtOnceAreOneRequest) {
+  const std::string path = dir_.file("out", "old");
+  Command c = endless();
+  c.signals = {signal(), signal() == SIGINT ? SIGTERM : SIGINT};
+  c.at_once = true;
+  write_to(c, typical(), path);
+  const Result result = run(c);
+  EXPECT_TRUE(result.status == 128 + SIGINT || result.status == 128 + SIGTERM) << result.summary();
+  EXPECT_EQ(dir_.listing(), "out");
+}
+
 class Second : public Signal {};
 
 TEST_P(Second, KillsARunThatCannotEnd) {

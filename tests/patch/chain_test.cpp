@@ -112,7 +112,12 @@ TEST_F(ChainTest, DropsWhatNoLaterModelNeeds) {
   for (const uint64_t step : {10, 20, 30, 40}) add(step, 2);
   Chain chain = Chain::open_to_add(folder_);
   EXPECT_EQ(chain.drop_before(20), 0U) << "20 needs the anchor of 10";
-  EXPECT_EQ(chain.drop_before(40), 3U);
+  EXPECT_EQ(chain.drop_before(11), 0U) << "so do all from 11 on";
+  EXPECT_EQ(error_of([&] { chain.drop_before(41); }),
+            "3: " + folder_ + ": has no step 41 or later; the last is 40");
+  EXPECT_EQ(chain.drop_before(25), 3U) << "the first one from there on is 30, which has an anchor";
+  EXPECT_EQ(made(30), slurp(model(30)));
+  EXPECT_EQ(chain.drop_before(40), 0U) << "which 40 needs";
   EXPECT_EQ(made(40), slurp(model(40)));
   EXPECT_EQ(verified(), "");
   std::vector<std::string> left;
@@ -120,6 +125,25 @@ TEST_F(ChainTest, DropsWhatNoLaterModelNeeds) {
   std::ranges::sort(left);
   EXPECT_EQ(left,
             (std::vector<std::string>{"anchor-00000030.safetensors", "chain.jsonl", "delta-00000040.mlqd"}));
+}
+
+TEST_F(ChainTest, EndsWithTheLargestStep) {
+  constexpr uint64_t kLast = ~uint64_t{0};
+  add(kLast - 1);
+  EXPECT_EQ(Chain::open(folder_).next_step(), kLast);
+  add(kLast);
+  EXPECT_EQ(
+      error_of([&] { Chain::open(folder_).next_step(); }),
+      "3: " + folder_ + ": its last step is 18446744073709551615, the largest there is; no other can follow");
+  EXPECT_EQ(made(kLast), slurp(model(kLast)));
+}
+
+TEST_F(ChainTest, IsChangedOnlyWhereItIs) {
+  EXPECT_EQ(error_of([&] { Chain::open_to_change(folder_); }), "3: " + folder_ + ": there is no such folder");
+  EXPECT_FALSE(fs::exists(folder_));
+  fs::create_directories(folder_);
+  EXPECT_EQ(error_of([&] { Chain::open_to_change(folder_); }),
+            "3: " + folder_ + ": has no chain.jsonl; it is no chain");
 }
 
 TEST_F(ChainTest, GoesOnAfterACutLine) {

@@ -71,7 +71,7 @@ TEST(LossyPatch, ErrorsInTheLoopAreThoseOfTheLaw) {
                  lossy(law.bits, tmp / "held", law.state, law.grid), &said);
       rel_rmse = *said.at(0).rel_rmse;
       EXPECT_EQ(said.at(0).codec, "delta");
-      EXPECT_EQ(said.at(0).stored_bytes, (1U << 16) * law.bits / 8 + (1U << 10) * 2);
+      EXPECT_LT(said.at(0).stored_bytes, (1U << 16) * law.bits / 8 + (1U << 10) * 2);
     }
     const double tolerance = law.state == Float::f32 ? .02 : .03;
     EXPECT_NEAR(rel_rmse, law.error, tolerance * law.error) << law.bits << " bits";
@@ -215,28 +215,42 @@ TEST(LossyPatch, IsRefusedByAnotherBase) {
   EXPECT_EQ(error_of([&] { apply_files(tmp / "b", {tmp / "d"}, tmp / "out"); }).substr(0, 1), "3");
 }
 
-// Small steps are what the loop must not lose: 2000 of them, without drift.
-TEST(LossyPatch, DoesNotDrift) {
-  const LossySpec spec = {{4, Grid::sign, Float::bf16, false}, 64};
-  constexpr uint64_t kElems = 4096;
-  std::vector<float> w(kElems);
-  std::vector<std::byte> state(2 * kElems), held(2 * kElems);
-  double worst = 0;
-  for (int step = 0; step < 2000; ++step) {
-    for (uint64_t i = 0; i < kElems; ++i) w[i] += 1e-4F * static_cast<float>((i * 37 + 11) % 17) / 17;
-    const auto bytes = std::as_bytes(std::span(w));
-    const LossyPiece piece = encode_lossy(spec, Float::f32, bytes, Float::bf16, state);
-    apply_lossy(spec, piece.codes, piece.scales, Float::bf16, held, "test");
-    ASSERT_EQ(state, held) << "step " << step;
-    double error = 0, energy = 0;
-    for (uint64_t i = 0; i < kElems; ++i) {
-      const double e = kernels::load(Float::bf16, state.data(), i) - w[i];
-      error += e * e;
-      energy += static_cast<double>(w[i]) * w[i];
+// Small steps are what the loop must not lose: 10,000 of them at two and four bits, in which the weights move
+// by as much as they are, and what goes over is what a patch stores.
+TEST(LossyPatch, DoesNotDriftInTenThousandSteps) {
+  constexpr uint64_t kElems = 1024;
+  for (const auto& [bits, type, limit] :
+       {std::tuple(2U, Float::f32, 6e-4), std::tuple(4U, Float::f32, 1.2e-4),
+        std::tuple(4U, Float::bf16, 1.8e-3)}) {
+    const LossySpec spec = {{bits, Grid::sign, Float::bf16, false}, 64};
+    const std::vector<std::byte> begin = quant::normal_values(Float::f32, kElems, 1);
+    std::vector<float> w(kElems);
+    std::memcpy(w.data(), begin.data(), begin.size());
+    std::vector<std::byte> state(size_of(type) * kElems), held;
+    for (uint64_t i = 0; i < kElems; ++i) kernels::store(type, state.data(), i, w[i]);
+    held = state;
+    double early = 0, late = 0;
+    for (int step = 1; step <= 10'000; ++step) {
+      // White updates of 1e-3 and a drift of 1e-4, to one side and back.
+      const std::vector<std::byte> u =
+          quant::normal_values(Float::f32, kElems, static_cast<uint64_t>(step) + 1);
+      for (uint64_t i = 0; i < kElems; ++i)
+        w[i] += 1e-3F * kernels::load(Float::f32, u.data(), i) + (step <= 5000 ? 1e-4F : -1e-4F);
+      const LossyPiece piece = encode_lossy(spec, Float::f32, std::as_bytes(std::span(w)), type, state);
+      apply_lossy(spec, piece.codes, piece.scales, type, held, "test");
+      ASSERT_EQ(state, held) << "step " << step;
+      if (step % 1000 != 0) continue;
+      double error = 0, energy = 0;
+      for (uint64_t i = 0; i < kElems; ++i) {
+        const double e = kernels::load(type, state.data(), i) - w[i];
+        error += e * e;
+        energy += static_cast<double>(w[i]) * w[i];
+      }
+      (step <= 5000 ? early : late) = std::max(step <= 5000 ? early : late, std::sqrt(error / energy));
     }
-    if (step > 100) worst = std::max(worst, std::sqrt(error / energy));
+    EXPECT_LT(early, limit) << bits << " bits";
+    EXPECT_LT(late, 1.1 * early) << bits << " bits: no more at the end than halfway";
   }
-  EXPECT_LT(worst, 4e-3) << "bf16 alone has 1.7e-3 on the whole";
 }
 
 TEST(LossyPatch, OfScalesThatAreNoNumbersIsRefused) {

@@ -106,6 +106,26 @@ TEST(Patch, OfTensorsAddedRemovedRenamedAndReshaped) {
   EXPECT_EQ(report.changed_tensors, 8U);
 }
 
+// Safetensors may have it; the others of it are its own kind each.
+TEST(Patch, OfATensorWithoutANameIsLikeAnyOther) {
+  const TempDir tmp;
+  write_model(tmp / "a", {raw_tensor("x", Dtype::u8, {2}, "ab")});
+  write_model(tmp / "b", {raw_tensor("", Dtype::u8, {2}, "cd"), raw_tensor("x", Dtype::u8, {2}, "ab")});
+  std::vector<std::byte> bytes = any_bytes(8000, 9);
+  write_model(tmp / "c", {{"", Dtype::bf16, {4000}, bytes}});
+  write_model(tmp / "d", {{"", Dtype::bf16, {4000}, with_changes(bytes, 2, 50)}});
+  std::vector<std::string> patches;
+  for (const auto& [from, to] : {std::pair("a", "b"), std::pair("b", "c"), std::pair("c", "d")}) {
+    patches.push_back(tmp / (std::string(from) + to));
+    diff_files(tmp / from, tmp / to, patches.back());
+    apply_files(tmp / from, {patches.back()}, tmp / "out");
+    EXPECT_EQ(slurp(tmp / "out"), slurp(tmp / to));
+    squash_files(tmp / "a", patches, tmp / "squashed");
+    apply_files(tmp / "a", {tmp / "squashed"}, tmp / "out");
+    EXPECT_EQ(slurp(tmp / "out"), slurp(tmp / to));
+  }
+}
+
 TEST(Patch, OfNothingIsNothing) {
   const TempDir tmp;
   write_model(tmp / "a", {});

@@ -29,9 +29,9 @@ std::vector<std::byte> decompressed(const EncodedPiece& piece) {
   quant::FrameUnpacker unpacker;
   std::vector<std::byte> bytes;
   size_t at = 0;
-  for (const quant::FrameEntry& frame : piece.frames) {
+  for (const quant::FrameEntry& frame : piece.sections.frames) {
     bytes.resize(bytes.size() + frame.bytes);
-    unpacker.unpack(std::span(piece.packed).subspan(at, frame.packed_bytes), frame,
+    unpacker.unpack(std::span(piece.sections.packed).subspan(at, frame.packed_bytes), frame,
                     std::span(bytes).last(frame.bytes), "test");
     at += frame.packed_bytes;
   }
@@ -72,7 +72,7 @@ TEST(PieceCodec, CostsOfUpdatesAreThoseOfTheTable) {
     const auto bits = [&](std::optional<PieceCodec> codec, double* changed = nullptr) {
       const EncodedPiece piece = encode_piece(kBf16, base, next, codec, alone.worker);
       if (changed != nullptr) *changed = static_cast<double>(piece.entry.changed) / Weights::kElems;
-      return 8.0 * static_cast<double>(piece.packed.size()) / Weights::kElems;
+      return 8.0 * static_cast<double>(piece.sections.packed.size()) / Weights::kElems;
     };
     double changed = 0;
     const double gap = bits(PieceCodec::gap, &changed), bitmap = bits(PieceCodec::bitmap),
@@ -101,7 +101,7 @@ TEST(PieceCodec, LeavesOutPlanesOfZeros) {
   for (size_t i = 0; i < b.size(); i += 40) b[i] = std::byte{1};
   const EncodedPiece piece = encode_piece({4, WordOrder::integer}, a, b, {}, alone.worker);
   EXPECT_EQ(piece.entry, (PieceEntry{PieceCodec::gap, 1, 100, 100}));
-  EXPECT_EQ(piece.frames.size(), 2U);
+  EXPECT_EQ(piece.sections.frames.size(), 2U);
 }
 
 TEST(PieceCodec, SaysWhatItSays) {

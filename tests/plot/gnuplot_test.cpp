@@ -37,7 +37,11 @@ TEST(PlotScale, UnitsAreThoseThatPeopleRead) {
   EXPECT_EQ(unit_for(Quantity::time, 86'400).unit, "h");
   EXPECT_EQ(unit_for(Quantity::time, 1e6).unit, "d");
   EXPECT_EQ(unit_for(Quantity::share, 0.1).factor, 100);
-  EXPECT_EQ(unit_for(Quantity::number, 1e9).factor, 1);
+  EXPECT_EQ(unit_for(Quantity::number, 99'999).factor, 1);
+  EXPECT_EQ(unit_for(Quantity::number, 2e5).unit, "thousands");
+  EXPECT_EQ(unit_for(Quantity::number, 2e9).factor, 1e-9);
+  EXPECT_EQ(unit_for(Quantity::bytes, 999).unit, "B");
+  EXPECT_EQ(unit_for(Quantity::bytes, 2e6).unit, "MB");
 }
 
 TEST(PlotScale, TicksOfALogAxisEncloseItsValues) {
@@ -54,7 +58,25 @@ TEST(PlotScale, TicksOfALogAxisEncloseItsValues) {
   EXPECT_EQ(log_ticks(1e-3, 0.5).at, (std::vector<double>{1e-3, 1e-2, 0.1}));
 }
 
+TEST(PlotScale, OfManyDecadesSomeAreNamed) {
+  const LogTicks ticks = log_ticks(1e-12, 1e12);
+  EXPECT_LE(ticks.at.size(), 9u);
+  EXPECT_GE(ticks.at.size(), 4u);
+}
+
+TEST(PlotScale, PercentilesReachBelowTheSmallestShare) {
+  const LogTicks ticks = percentile_ticks(0.004);
+  EXPECT_EQ(ticks.from, 1e-3);
+  EXPECT_EQ(ticks.to, 1);
+  std::vector<std::string> names;
+  for (const double at : ticks.at) names.push_back(tick_text(Quantity::percentile, at));
+  EXPECT_EQ(names, (std::vector<std::string>{"min", "p50", "p90", "p99", "p99.9"}));
+  EXPECT_EQ(tick_text(Quantity::percentile, 1e-5), "p99.999");
+  EXPECT_EQ(percentile_ticks(1).from, 0.1);
+}
+
 TEST(PlotScale, TicksAreNamedInTheirUnit) {
+  EXPECT_EQ(tick_text(Quantity::bytes, 5e4), "50kB");
   EXPECT_EQ(tick_text(Quantity::time, 1e-5), "10us");
   EXPECT_EQ(tick_text(Quantity::time, 100), "100s");
   EXPECT_EQ(tick_text(Quantity::share, 0.001), "0.1%");
@@ -72,8 +94,12 @@ Picture simple() {
   return p;
 }
 
+std::string script_of(const Picture& picture, const Canvas& canvas = {}) {
+  return gnuplot_script(std::span(&picture, 1), canvas);
+}
+
 TEST(PlotScript, HasItsDataInTheUnitsOfItsAxes) {
-  const std::string script = gnuplot_script(simple(), {});
+  const std::string script = script_of(simple());
   EXPECT_NE(script.find("set title 'Title: latency (ms)' noenhanced\n"), std::string::npos) << script;
   EXPECT_NE(script.find("$curve0 << EOD\n0 10\n1 20\n\n3 15\nEOD\n"), std::string::npos) << script;
   EXPECT_NE(script.find("$curve1 << EOD\n0 50\n3 50\nEOD\n"), std::string::npos) << script;
@@ -86,10 +112,80 @@ TEST(PlotScript, AnIntervalWithoutAnUpperEndReachesToTheEndOfTheAxis) {
   p.y = {.label = "samples", .logarithmic = true};
   p.curves = {
       {"noise", Shape::line, {{0, 100}, {1, 100, 50, kNone}, {2, 120, 60, 200}, {3, 110, 1e-9, 1e9}}}};
-  const std::string script = gnuplot_script(p, {});
-  EXPECT_NE(script.find("set yrange [10:2000]\n"), std::string::npos) << script;
-  EXPECT_NE(script.find("$band0 << EOD\n\n1 50 2000\n2 60 200\n3 10 2000\nEOD\n"), std::string::npos)
+  const std::string script = script_of(p);
+  EXPECT_NE(script.find("set yrange [5:2000]\n"), std::string::npos) << script;
+  EXPECT_NE(script.find("$band0 << EOD\n\n1 50 2000\n2 60 200\n3 5 2000\nEOD\n"), std::string::npos)
       << script;
+}
+
+TEST(PlotScript, TheSubjectGivesWayToTitleAndLabel) {
+  const auto title = [](const std::string& name, const std::string& subject, const std::string& label) {
+    Picture p = simple();
+    p.title = name;
+    p.subject = subject;
+    p.y.label = label;
+    const std::string script = script_of(p, {.width = 50});
+    const size_t begin = script.find("set title '") + 11;
+    return script.substr(begin, script.find("' noenhanced", begin) - begin);
+  };
+  EXPECT_EQ(title("Latency", "http://a", "time"), "Latency - http://a: time (ms)");
+  EXPECT_EQ(title("Latency over time", "http://a", "latency"), "Latency over time - http://a (ms)");
+  EXPECT_EQ(title("Latency", "http://127.0.0.1:8000/v1/chat/completions", "time to first token"),
+            "Latency - http:...etions: time to first token (ms)");
+  EXPECT_EQ(title("The latency of all requests", "http://127.0.0.1", "first token"),
+            "The latency of all requests: first token (ms)");
+}
+
+// What has dots is one file, text one picture after the other.
+TEST(PlotScript, PicturesStandOneBelowTheOther) {
+  const std::vector<Picture> two = {simple(), simple()};
+  const auto count = [](const std::string& script, const std::string& word) {
+    size_t n = 0;
+    for (size_t at = 0; (at = script.find(word, at)) != std::string::npos; at += word.size()) ++n;
+    return n;
+  };
+  const std::string svg = gnuplot_script(two, {Device::svg, 800, 300});
+  EXPECT_NE(svg.find("set terminal svg size 800,600 "), std::string::npos) << svg;
+  EXPECT_NE(svg.find("set multiplot layout 2,1\n"), std::string::npos) << svg;
+  EXPECT_EQ(count(svg, "set terminal"), 1u);
+  EXPECT_TRUE(svg.ends_with("unset multiplot\n")) << svg;
+  const std::string text = gnuplot_script(two, {});
+  EXPECT_EQ(count(text, "set terminal dumb nofeed size 80,24 "), 2u);
+  EXPECT_EQ(count(text, "multiplot"), 0u);
+  EXPECT_EQ(count(text, "reset\n"), 1u);
+}
+
+// On a frame of characters they would be lost.
+TEST(PlotScript, PointsStayOffTheFrame) {
+  Picture p;
+  p.curves = {{"a", Shape::points, {{0, 1}, {10, 2}}}};
+  const std::string linear = script_of(p);
+  EXPECT_NE(linear.find("set xrange [-0.4:10.4]\n"), std::string::npos) << linear;
+  EXPECT_NE(linear.find("set yrange [0.9333333:2.066667]\n"), std::string::npos) << linear;
+  p.x.logarithmic = p.y.logarithmic = true;
+  p.curves[0].points = {{1, 10}, {100, 1'000}};
+  const std::string log = script_of(p);
+  EXPECT_NE(log.find("set xrange [0.5:200]\n"), std::string::npos) << log;
+  EXPECT_NE(log.find("set yrange [5:2000]\n"), std::string::npos) << log;
+}
+
+// The median of a time that half of the runs did not reach.
+TEST(PlotScript, AnIntervalOfARowWithoutAnEndReachesToThatOfTheAxis) {
+  Picture p;
+  p.x = {.label = "trials", .from_zero = true};
+  p.y.rows = {"a", "b"};
+  p.curves = {{"median", Shape::points, {{100, 0, 50, kNone}, {60, 1}}}};
+  const std::string script = script_of(p);
+  EXPECT_NE(script.find("set xrange [-4:104]\n"), std::string::npos) << script;
+  EXPECT_NE(script.find("\n100 0 50 104\n60 1 60 60\n"), std::string::npos) << script;
+}
+
+TEST(PlotScript, ALimitCrossesAPictureOfOnePoint) {
+  Picture p = simple();
+  p.curves = {{"p99", Shape::line, {{0.5, 0.01}}}};
+  const std::string script = script_of(p);
+  EXPECT_NE(script.find("set xrange [250:750]\n"), std::string::npos) << script;
+  EXPECT_NE(script.find("\n250 50\n750 50\n"), std::string::npos) << script;
 }
 
 TEST(PlotTidy, TakesBlankBordersAway) {
@@ -98,6 +194,7 @@ TEST(PlotTidy, TakesBlankBordersAway) {
   const std::string plain = "\x1b[0;39m";
   EXPECT_EQ(tidy_text("\f" + plain + "\n" + plain + " a\x1b[31m#" + plain + " \n" + plain + "\n"),
             plain + " a\x1b[31m#" + plain + "\n");
+  EXPECT_EQ(tidy_text("\x1b[31mF\n  \x1b[0;39;49m\n"), "\x1b[31mF" + plain + "\n");
 }
 
 // What gnuplot itself makes of it, where it is installed.
@@ -116,8 +213,8 @@ class PlotGnuplot : public testing::Test {
 TEST_F(PlotGnuplot, EveryDeviceIsDrawn) {
   const auto drawn = [&](Device device) {
     return run_gnuplot("gnuplot",
-                       gnuplot_script(simple(), {device, device == Device::text ? 80 : 800,
-                                                 device == Device::text ? 24 : 500}),
+                       script_of(simple(), {device, device == Device::text ? 80 : 800,
+                                            device == Device::text ? 24 : 500}),
                        stop_)
         .picture;
   };
@@ -150,12 +247,12 @@ TEST_F(PlotGnuplot, NoNameIsACommand) {
   for (const std::string& name : names) {
     Picture p = simple();
     p.title = p.x.label = p.y.label = p.curves[0].label = p.marks[0].label = name;
-    EXPECT_NO_THROW(run_gnuplot("gnuplot", gnuplot_script(p, {}), stop_)) << name;
+    EXPECT_NO_THROW(run_gnuplot("gnuplot", script_of(p), stop_)) << name;
     p.x.label = p.curves[0].label = name;
     p.y.rows = {name, "b"};
     p.curves[0] = {name, Shape::points, {{1, 0, 0.5, 2}, {2, 1}}};
     p.marks.clear();
-    EXPECT_NO_THROW(run_gnuplot("gnuplot", gnuplot_script(p, {}), stop_)) << name;
+    EXPECT_NO_THROW(run_gnuplot("gnuplot", script_of(p), stop_)) << name;
     EXPECT_FALSE(std::filesystem::exists(witness)) << name;
   }
 }

@@ -236,6 +236,27 @@ TEST(SchedulerSim, StallsThatNoSizeAvoidsRuleNeitherSizesNorRefusals) {
       }
 }
 
+// A machine that is held up at the start teaches long times. What is held back for others to join it must not
+// be shed because they came: then nothing is sent, and that the times are over is not learnt.
+TEST(SchedulerSim, ASlowStartIsForgotten) {
+  for (const ControllerKind controller : {ControllerKind::aimd, ControllerKind::knee, ControllerKind::fixed})
+    for (const int64_t delay_ns : {2'000'000, 5'000'000})
+      for (const uint64_t slow : {1u, 8u, 40u}) {
+        Options o = options(line(0.05, 8), 4, 0.1, 0);
+        o.rate_per_s = 18'000;
+        o.requests = 18'000;
+        o.warm_batches = 1000;
+        o.knobs.controller = controller;
+        o.knobs.max_rows = 64;
+        o.knobs.delay_mode = DelayMode::fixed;
+        o.knobs.delay_ns = delay_ns;
+        o.slowdown = [slow](uint64_t batches) { return batches < slow ? 8.0 : 1.0; };
+        const Result result = simulate(o);
+        EXPECT_GT(result.good, 0.85 * static_cast<double>(result.offered))
+            << "controller " << static_cast<int>(controller) << ", delay " << delay_ns << ", slow " << slow;
+      }
+}
+
 TEST(SchedulerSim, SameSeedSameResult) {
   const Options o = options(line(0.013, 2.8), 4, 0.25, 1.2);
   const Result a = simulate(o), b = simulate(o);

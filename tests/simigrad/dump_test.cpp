@@ -208,15 +208,15 @@ TEST_F(DumpTest, WhatFilesOfAStepSayOfItMustAgree) {
 
 TEST_F(DumpTest, TensorsAreChosenByName) {
   put("a.safetensors", dump_of(place(0, 0, 1), {{"h.0.w", {1}}, {"h.0.b", {1}}, {"h.1.w", {1}}}));
-  options_.tensors = Names("tensors", {"w$"});
+  options_.include = tensorfile::Names("include", {"w$"});
   EXPECT_EQ(open().step.tensors(), 2U);
-  options_.exclude = Names("exclude", {"^h\\.1"});
+  options_.exclude = tensorfile::Names("exclude", {"^h\\.1"});
   EXPECT_EQ(open().step.tensors(), 1U);
-  options_.tensors = Names("tensors", {"nothing"});
+  options_.include = tensorfile::Names("include", {"nothing"});
   EXPECT_EQ(refusal(),
-            "3: step 0: no tensor is left to measure, of 0 tensors in a.safetensors; look at --tensors and "
+            "3: step 0: no tensor is left to measure, of 0 tensors in a.safetensors; look at --include and "
             "--exclude");
-  EXPECT_EQ(error_of([] { Names("exclude", {"("}); }).substr(0, 50),
+  EXPECT_EQ(error_of([] { tensorfile::Names("exclude", {"("}); }).substr(0, 50),
             "2: --exclude: \"(\" is no regular expression: Mismat");
 }
 
@@ -227,13 +227,13 @@ TEST_F(DumpTest, ATensorInTwoShardsIsRefusedUnlessItsMeaningIsSaid) {
             "3: g0-1.safetensors: tensor \"w\": is in g0-0.safetensors too; say with --split that these are "
             "parts of "
             "it, or with --replicated that both are the whole");
-  options_.split = Names("split", {"^w$"});
+  options_.split = tensorfile::Names("split", {"^w$"});
   const OpenedStep split = open();
   EXPECT_EQ(split.step.leaves.size(), 3U);
   EXPECT_EQ(split.step.tensors(), 2U);
   EXPECT_EQ(split.step.params(), 4U);
   options_.split = {};
-  options_.replicated = Names("replicated", {"^w$"});
+  options_.replicated = tensorfile::Names("replicated", {"^w$"});
   EXPECT_EQ(open().step.params(), 3U) << "the first counts";
 }
 

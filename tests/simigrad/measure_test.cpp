@@ -136,7 +136,7 @@ TEST_F(MeasureTest, BitsAreTheSameOnADevice) {
 }
 
 TEST_F(MeasureTest, AnNpyFileOfTheSameElementsGivesTheSameBits) {
-  options_.tensors = Names("tensors", {});
+  options_.include = tensorfile::Names("include", {});
   const std::vector<double> npy = measure(gaussian(2, Dtype::f32, DumpFormat::npy), {}).value().sums;
   GradientLaw law;
   law.law.d_eff = 150'000;
@@ -180,7 +180,7 @@ TEST_F(MeasureTest, ViewsOfATorchFileAreMeasured) {
 TEST_F(MeasureTest, APartOfATensorIsALeafOfTheTree) {
   dir_.file("p0.safetensors", dump_of(place(0, 0, 1), {{"w", {3}}, {"a", {1}}}));
   dir_.file("p1.safetensors", dump_of(place(0, 0, 1), {{"w", {4, 12}}}));
-  options_.split = Names("split", {"w"});
+  options_.split = tensorfile::Names("split", {"w"});
   std::map<std::string, double> squares;
   const Measured all = measure(step_of({folder()}), {},
                                [&](const std::string& name, std::span<const Leaf> parts, const Measured& m) {

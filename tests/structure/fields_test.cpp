@@ -47,7 +47,7 @@ std::vector<std::string> commands() {
           " | mlq-replay run --dry-run --window 100ms --speed 2 --slo 'latency<=1s && p99<=1s' "
           "| "
           "mlq-replay report --from 50ms --window-n 50",
-      "cd \"$(mktemp -d)\"; mlq-replay serve --unix s --sse ttft=1ms,itl=1ms --error p=0.2,status=429 "
+      "cd \"$(mktemp -d)\"; mlq-replay serve --listen unix:s --sse ttft=1ms,itl=1ms --error p=0.2,status=429 "
       "--duration 20s >seen & server=$!; while [ ! -S s ]; do sleep 0.05; done; mlq-loadgen gen poisson "
       "--rate "
       "500/s --count 100 " +

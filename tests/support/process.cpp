@@ -96,6 +96,9 @@ bool asleep(pid_t pid) {
   return name_end != std::string::npos && stat.compare(name_end + 2, 1, "S") == 0;
 }
 
+// Longer than a program takes a signal for a repetition of the one before it, by far.
+constexpr std::chrono::milliseconds kNoRepetition{500};
+
 class Running {
  public:
   explicit Running(const Command& command) : command_(command), deadline_(Clock::now() + command.limit) {
@@ -211,11 +214,20 @@ class Running {
       if (command_.when_asleep && (!has_read_input() || !asleep(pid_))) return;
       const auto written = proc_number(proc_file(pid_, "io"), "wchar:", 10);
       if (written >= 0 && static_cast<size_t>(written) < command_.after_written) return;
-    } else if (proc_number(proc_file(pid_, "status"), "ShdPnd:", 16) != 0) {
+    } else if (Clock::now() < sent_at_ + kNoRepetition ||
+               proc_number(proc_file(pid_, "status"), "ShdPnd:", 16) != 0) {
       return;
     }
+    if (command_.at_once) return send_all();
     ::kill(pid_, signal);
     ++sent_;
+    sent_at_ = Clock::now();
+  }
+
+  void send_all() {
+    ::kill(pid_, SIGSTOP);
+    for (; sent_ < command_.signals.size(); ++sent_) ::kill(pid_, command_.signals[sent_]);
+    ::kill(pid_, SIGCONT);
   }
 
   // A program that is faster than we are may already wait for an input that we have not written.
@@ -298,6 +310,7 @@ class Running {
   pid_t pid_ = -1;
   size_t fed_ = 0;
   size_t sent_ = 0;
+  Clock::time_point sent_at_ = {};
 };
 
 // A write into a pipe that the program has closed must not end the test.

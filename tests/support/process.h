@@ -40,8 +40,10 @@ struct Command {
 
   // Sent in this order, the first when the program catches that signal and has written `after_written` bytes
   // (to anything), or, with `when_asleep`, has read what it was given and waits in a system call; the others
-  // when the one before has been taken.
+  // when the one before has been taken and so long ago that it is no repetition of it; with `at_once` all of
+  // them are pending when the program gets the first.
   std::vector<int> signals = {};
+  bool at_once = false;
   size_t after_written = 0;
   size_t after_output = 0;  // nor before so many bytes have come out of its standard output, read or not
   bool when_asleep = false;

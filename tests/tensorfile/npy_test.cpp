@@ -142,7 +142,7 @@ std::vector<Refused> refused() {
       {"NoType", npy(dict("", "(1,)"), "0123"),
        "elements of type \"\" are not read; save floats, integers or booleans"},
       {"NamelessSixteenBits", npy(dict("|V2", "(2,)"), "0123"),
-       "elements of type |V2 have no meaning of their own; if they are BF16, say --dtype bf16"},
+       "elements of type |V2 have no meaning of their own; if they are BF16, say --npy-bf16"},
   };
 }
 

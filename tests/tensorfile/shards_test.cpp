@@ -36,6 +36,16 @@ TEST(ShardNames, AreThoseOfTheToolsAroundSafetensors) {
   EXPECT_EQ(index_file_name("model.safetensors"), "model.safetensors.index.json");
 }
 
+TEST(ModelInFolder, IsTheIndexElseTheFileElseAllFiles) {
+  using Names = std::vector<std::string>;
+  const std::string index = "model.safetensors.index.json", file = "model.safetensors";
+  EXPECT_EQ(model_in_folder(Names{"a.safetensors", file, index}), Names{index});
+  EXPECT_EQ(model_in_folder(Names{"a.safetensors", file, "other.safetensors.index.json"}), Names{file});
+  EXPECT_EQ(model_in_folder(Names{"b.safetensors", "notes", ".c.safetensors", "a.safetensors"}),
+            (Names{"a.safetensors", "b.safetensors"}));
+  EXPECT_EQ(model_in_folder(Names{"pytorch_model.bin"}), Names{});
+}
+
 TEST(ShardIndex, IsReadBackAsAModel) {
   const mlq::test::TempDir dir;
   std::vector<std::pair<std::string, std::string>> map;

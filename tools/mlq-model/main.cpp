@@ -63,10 +63,10 @@ int main(int argc, char** argv) {
       "described in mlq-records(5).";
   program.root.commands = {tools::run_command(), tools::check_command()};
   program.root.examples = {
-      {"mlq-model run --model digits --listen 127.0.0.1:8001 --admin off --for 1s",
-       "digits; without --for until Ctrl-C"},
+      {"mlq-model run --model digits --listen 127.0.0.1:8001 --admin off --duration 1s",
+       "digits; without --duration until Ctrl-C"},
       {"mlq-model run --backend sleep --listen 127.0.0.1:8001 --admin off --set base_ns=2ms --set "
-       "stall_share=0.01 --set stall_ns=50ms --for 1s",
+       "stall_share=0.01 --set stall_ns=50ms --duration 1s",
        "answers after 2 ms, and one batch in a hundred after 52"},
       {"mlq-model check --model digits --backend kernel-svm --at-least 0.97",
        "is the model good, and how fast is it?"},

@@ -109,7 +109,8 @@ cli::Command run_command() {
   command.summary = "Serve a model.";
   command.description =
       "Serves the Open Inference Protocol v2 (JSON and binary tensors), KServe's v1, and POST /predict with "
-      "{\"rows\":[..]}, until a signal or --for. Requests of all clients share batches. What is sent to the "
+      "{\"rows\":[..]}, until a signal or --duration. Requests of all clients share batches. What is sent to "
+      "the "
       "data address while the queue is full gets 503.\n\n"
       "The run record, with the address in url, is passed on before the first request; with -o into a file "
       "it is seen at the end only.";
@@ -128,18 +129,22 @@ cli::Command run_command() {
            .shown_default("127.0.0.1:8001"),
        cli::text("admin", "ADDRESS", "Where metrics and knobs are, or off.", a.admin)
            .shown_default("127.0.0.1:8003"),
-       cli::text("admin-token-file", "FILE", "Ask for the token on its first line.", a.token_file).file(),
-       cli::value_option("for", "TIME", "End after this time.", a.options.duration_ns, parse_duration),
+       cli::text("admin-token-file", "FILE",
+                 "The bearer token that the admin interface asks for; needed where others than this machine "
+                 "can reach it.",
+                 a.token_file)
+           .file(),
+       cli::value_option("duration", "TIME", "End after this time.", a.options.duration_ns, parse_duration),
        cli::value_option("drain-timeout", "TIME", "Time at the end for what was taken in.",
                          a.options.drain_timeout_ns, parse_duration)
            .shown_default("30s")});
   command.examples = {
-      {"mlq-model run --model digits --listen 127.0.0.1:8001 --admin off --for 1s",
-       "digits; without --for until Ctrl-C"},
+      {"mlq-model run --model digits --listen 127.0.0.1:8001 --admin off --duration 1s",
+       "digits; without --duration until Ctrl-C"},
       {"mlq-model run --backend sleep --listen 127.0.0.1:0 --admin 127.0.0.1:0 --set base_ns=2ms --set "
-       "per_row_ns=10us --set instances=2 --for 1s",
+       "per_row_ns=10us --set instances=2 --duration 1s",
        "two instances that take 2 ms and 10 us for each row"},
-      {"mlq-model run --backend noop --echo --listen unix:model.sock --admin off --for 1s",
+      {"mlq-model run --backend noop --echo --listen unix:model.sock --admin off --duration 1s",
        "the tags of requests come back"},
   };
   command.run = [arguments](Context& context) { return serve_until_stopped(*arguments, context); };

@@ -33,9 +33,14 @@ void print(Context& context, const patch::AppliedReport& report,
 patch::Chain open_chain(const ApplyArguments& a, const std::string& folder) {
   patch::Chain chain = patch::Chain::open(folder);
   std::error_code none;
-  for (const patch::Link& link : chain.links())
-    if (a.out != "-" && std::filesystem::equivalent(chain.path_of(link), a.out, none))
+  const std::filesystem::path parent =
+      std::filesystem::path("." / std::filesystem::path(a.out)).parent_path();
+  for (const patch::Link& link : chain.links()) {
+    const std::string path = chain.path_of(link);
+    if (a.out != "-" && (std::filesystem::equivalent(path, a.out, none) ||
+                         (link.is_anchor && std::filesystem::equivalent(path, parent, none))))
       throw usage_error("-o: {} is of the chain", a.out);
+  }
   if (std::filesystem::equivalent(std::filesystem::path(folder) / "chain.jsonl", a.out, none))
     throw usage_error("-o: {} is of the chain", a.out);
   if (a.out != "-" && std::filesystem::equivalent(folder, a.out, none))
@@ -51,6 +56,7 @@ uint64_t target_of(const ApplyArguments& a, const patch::Chain& chain) {
 
 patch::AppliedReport apply_files(const ApplyArguments& a, RecordStream& stream, Context& context) {
   const tensorfile::Source base = open_model(context, a.base, false);
+  check_replaced_whole(a.out, base, "-o");
   const std::vector<patch::PatchFile> patches = open_patches(context, a.patches, a.out);
   stream.run();
   return patch::apply(patch::SourceModel(base), std::nullopt, pointers(patches), a.out,
@@ -71,6 +77,7 @@ patch::AppliedReport apply_chain(const ApplyArguments& a, RecordStream& stream, 
 // The model of a step, from that of an earlier step and the patches in between.
 patch::AppliedReport follow_chain(const ApplyArguments& a, RecordStream& stream, Context& context) {
   const tensorfile::Source source = open_model(context, a.base, false);
+  check_replaced_whole(a.out, source, "-o");
   const patch::SourceModel base(source);
   const patch::Chain chain = open_chain(a, a.patches.front());
   const uint64_t step = target_of(a, chain);
@@ -130,7 +137,11 @@ cli::Command apply_command() {
       "hashes, "
       "and BASE against the hash of the model that the first patch is for; the hash of what was written is "
       "held "
-      "against the last patch's before OUT is replaced. OUT may be BASE itself. Writes a shard record for "
+      "against the last patch's before OUT is replaced. OUT may be BASE itself: a folder then has the files "
+      "of "
+      "the "
+      "new model in the place of the old one's, at once, and whatever else was in it. Writes a shard record "
+      "for "
       "each file.";
   command.shared = {Shared::threads, Shared::no_provenance};
   command.positionals = {

@@ -81,12 +81,12 @@ ExitKind verify(const ChainArguments& a, Context& context) {
 uint64_t next_step(const ChainArguments& a, const patch::Chain& chain, const std::optional<uint64_t>& said) {
   if (a.step) return *a.step;
   if (said) return *said;
-  return chain.links().empty() ? 0 : chain.links().back().step + 1;
+  return chain.next_step();
 }
 
 void add(const ChainArguments& a, Context& context) {
+  tensorfile::Source source = open_weights(context, a.add, false);
   patch::Chain chain = patch::Chain::open_to_add(a.folder);
-  tensorfile::Source source = open_model(context, a.add, false);
   RecordStream stream(context, {}, context.shared().output);
   stream.run();
   patch::AddOptions options;
@@ -96,6 +96,8 @@ void add(const ChainArguments& a, Context& context) {
   options.resources = resources(context, a.memory_bytes, total_bytes(source));
   patch::AddReport report;
   if (patch::is_patch(source.shard(0).metadata)) {
+    if (a.codec != "auto")
+      throw usage_error("--codec: {} is a patch, which is added as it is; leave it out", a.add);
     const patch::PatchFile patch(std::move(source));
     options.step = next_step(a, chain, patch.step());
     report = patch::add_patch(chain, patch, options);
@@ -110,7 +112,7 @@ void add(const ChainArguments& a, Context& context) {
 }
 
 void drop(const ChainArguments& a, Context& context) {
-  patch::Chain chain = patch::Chain::open_to_add(a.folder);
+  patch::Chain chain = patch::Chain::open_to_change(a.folder);
   const size_t dropped = chain.drop_before(*a.drop_before);
   RecordStream stream(context, {}, context.shared().output);
   stream.run();
@@ -125,8 +127,8 @@ ExitKind chain(const ChainArguments& a, Context& context) {
           static_cast<int>(a.drop_before.has_value()) >
       1)
     throw usage_error("--add, --verify, --drop-before: one at a time");
-  if (a.add.empty() && (a.step || a.anchor || a.anchor_every))
-    throw usage_error("--step, --anchor, --anchor-every: without --add there is nothing to add");
+  if (a.add.empty() && (a.step || a.anchor || a.anchor_every || a.codec != "auto"))
+    throw usage_error("--step, --anchor, --anchor-every, --codec: without --add there is nothing to add");
   if (a.verify) return verify(a, context);
   if (!a.add.empty())
     add(a, context);
@@ -168,10 +170,10 @@ cli::Command chain_command() {
                    .shown_default(fmt::format("{}", kAnchorEvery)),
                codec_option(a.codec)});
   command.add("Upkeep", {cli::flag("verify", "Read all of it and hold it against its hashes.", a.verify),
-                         cli::value_option(
-                             "drop-before", "N",
-                             "Remove what no model at step N or later needs, from the list and the folder.",
-                             a.drop_before, parse_count),
+                         cli::value_option("drop-before", "N",
+                                           "Remove what no model at step N or later needs: all before the "
+                                           "nearest anchor at or before the first of them.",
+                                           a.drop_before, parse_count),
                          memory_option(a.memory_bytes)});
   command.examples = {
       {"mlq-quant chain run1 --add step103.safetensors --step 103 --anchor-every 50",

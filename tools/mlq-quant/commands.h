@@ -52,6 +52,8 @@ class RecordStream {
   void link(const records::ChainLink& record);
   void gather(const records::GatherStep& record);
   void simulated(const records::SimulatedGather& record);
+  // From now on a file of records is written also where the command is interrupted.
+  void keep_interrupted();
   void end(bool interrupted);
 
  private:
@@ -63,14 +65,23 @@ class RecordStream {
 struct Interrupted {};
 // `u2_is_bf16`: see tensorfile::SourceOptions. An environment Error if standard output goes into what is
 // read.
+tensorfile::Source open_weights(const cli::Context& context, const std::string& path, bool u2_is_bf16);
+// The same, and an input Error for a patch.
 tensorfile::Source open_model(const cli::Context& context, const std::string& path, bool u2_is_bf16);
+// The same to the end of what is read, whatever signals come: ranks stop together, between their steps.
+tensorfile::Source open_shard(const std::string& path);
 // A usage Error if `out`, a file or a folder, would take the place of a file of the source. `sharded`: `out`
-// may become several files.
-void check_output(const std::string& out, const tensorfile::Source& source, bool sharded);
+// may become several files. `option`: what says `out`.
+void check_output(const std::string& out, const tensorfile::Source& source, bool sharded,
+                  std::string_view option = "-o");
+// The same for what may take the place of the source as a whole: a usage Error if `out` is one of several
+// files of it.
+void check_replaced_whole(const std::string& out, const tensorfile::Source& source, std::string_view option);
 // With a progress line for `total` bytes.
 quant::Resources resources(cli::Context& context, uint64_t memory_bytes, uint64_t total);
 cli::Option memory_option(uint64_t& memory_bytes);
 cli::Option records_option(std::string& path);
+cli::Option piece_option(uint64_t& bytes);
 uint64_t total_bytes(const tensorfile::Source& source);
 
 // What an encoder's options say of formats; the options of encode and plan.
@@ -98,9 +109,15 @@ std::map<std::string, quant::Spec> read_plan(const std::string& path, bool stric
 
 // The most memory that the process has had.
 uint64_t peak_rss_bytes();
-// The ranks that a launcher has started, or the only one. A usage Error, with the line to type, where a
-// launcher has started several that are none to MPI. `command`: ours, for that line.
-std::unique_ptr<ranks::Comm> launched_ranks(int64_t timeout_ns, std::string_view command);
+// The ranks that a launcher has started, or the only one, which is noted where somebody may have wanted
+// several. A usage Error, with the line to type, where a launcher has started several that are none to MPI.
+// `command`: ours, for that line. The context is to outlive the ranks.
+std::unique_ptr<ranks::Comm> launched_ranks(cli::Context& context, int64_t timeout_ns,
+                                            std::string_view command);
+
+// Values of options that gather and simulate have: 8, 4, 3 or 2; a power of two from 16 to 16384.
+unsigned parse_code_bits(std::string_view text);
+uint64_t parse_block_elems(std::string_view text);
 
 // A number that JSON has, or nothing.
 std::optional<double> finite(double value);

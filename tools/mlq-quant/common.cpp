@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <filesystem>
 #include <memory>
@@ -10,6 +11,7 @@
 #include "lib/base/units.h"
 #include "lib/cli/provenance.h"
 #include "lib/cli/table.h"
+#include "lib/patch/patch_file.h"
 #include "lib/records/gather_schema.h"
 #include "lib/records/quant_schema.h"
 #include "tools/mlq-quant/commands.h"
@@ -84,6 +86,11 @@ void RecordStream::simulated(const records::SimulatedGather& record) {
   if (writer_) writer_->write(record);
 }
 
+void RecordStream::keep_interrupted() {
+  context_.keep_output();
+  if (writer_) writer_->keep_interrupted();
+}
+
 void RecordStream::end(bool interrupted) {
   if (!writer_) return;
   records::End end;
@@ -104,9 +111,24 @@ void refuse_output_into(const tensorfile::Source& source) {
   }
 }
 
+void refuse_patch(const tensorfile::Source& source) {
+  for (size_t i = 0; i < source.shards(); ++i)
+    if (patch::is_patch(source.shard(i).metadata))
+      throw input_error("{}: is a patch and no model; mlq-quant apply makes the model that it leads to",
+                        source.shard(i).file);
+}
+
+// What a model is read from: its files and, if it has one, their index.
+std::vector<fs::path> files_of(const tensorfile::Source& source) {
+  std::vector<fs::path> files;
+  for (size_t i = 0; i < source.shards(); ++i) files.emplace_back(source.shard(i).file);
+  if (source.name().ends_with(".json")) files.emplace_back(source.name());
+  return files;
+}
+
 }  // namespace
 
-tensorfile::Source open_model(const Context& context, const std::string& path, bool u2_is_bf16) {
+tensorfile::Source open_weights(const Context& context, const std::string& path, bool u2_is_bf16) {
   tensorfile::SourceOptions options;
   options.u2_is_bf16 = u2_is_bf16;
   options.stop = &const_cast<Context&>(context).stop();
@@ -120,22 +142,46 @@ tensorfile::Source open_model(const Context& context, const std::string& path, b
   }
 }
 
-void check_output(const std::string& out, const tensorfile::Source& source, bool sharded) {
+tensorfile::Source open_model(const Context& context, const std::string& path, bool u2_is_bf16) {
+  tensorfile::Source source = open_weights(context, path, u2_is_bf16);
+  refuse_patch(source);
+  return source;
+}
+
+tensorfile::Source open_shard(const std::string& path) {
+  tensorfile::Source source = tensorfile::open_source(path, {});
+  refuse_output_into(source);
+  refuse_patch(source);
+  return source;
+}
+
+void check_output(const std::string& out, const tensorfile::Source& source, bool sharded,
+                  std::string_view option) {
   if (out == "-") return;
   std::error_code none;
   const bool folder = out.ends_with('/') || fs::is_directory(out, none);
   const fs::path path(out);
   const fs::path parent = folder ? path : path.has_parent_path() ? path.parent_path() : fs::path(".");
-  for (size_t i = 0; i < source.shards(); ++i) {
-    const fs::path file(source.shard(i).file);
+  for (const fs::path& file : files_of(source)) {
     const fs::path lies_in = file.has_parent_path() ? file.parent_path() : fs::path(".");
     const bool beside = fs::equivalent(lies_in, parent, none);
     const bool one_of_shards =
         sharded && beside && file.filename().string().starts_with(path.stem().string() + "-");
     if (fs::equivalent(file, path, none) || one_of_shards)
-      throw usage_error("-o: {} is the input", source.shard(i).file);
-    if (folder && beside) throw usage_error("-o: {} is the folder of the input", out);
+      throw usage_error("{}: {} is the input", option, file.string());
+    if (folder && beside) throw usage_error("{}: {} is the folder of the input", option, out);
   }
+}
+
+void check_replaced_whole(const std::string& out, const tensorfile::Source& source, std::string_view option) {
+  if (out == "-") return;
+  const std::vector<fs::path> files = files_of(source);
+  std::error_code none;
+  for (const fs::path& file : files)
+    if (files.size() > 1 && fs::equivalent(file, out, none))
+      throw usage_error(
+          "{}: {} is one of the files of the input; name its folder to replace all of them, or another file",
+          option, file.string());
 }
 
 quant::Resources resources(Context& context, uint64_t memory_bytes, uint64_t total) {
@@ -164,10 +210,30 @@ cli::Option records_option(std::string& path) {
   return cli::text("records", "FILE", "Where the records go.", path).file().shown_default("-");
 }
 
+cli::Option piece_option(uint64_t& bytes) {
+  return cli::value_option("piece", "SIZE", "Bytes that a rank sends at a time, while it encodes more.",
+                           bytes, cli::above_zero(parse_size))
+      .shown_default("60KiB");
+}
+
 uint64_t total_bytes(const tensorfile::Source& source) {
   uint64_t total = 0;
   for (const auto& tensor : source.tensors()) total += tensor.size_bytes;
   return total;
+}
+
+unsigned parse_code_bits(std::string_view text) {
+  const uint64_t bits = parse_count(text);
+  if (bits != 8 && bits != 4 && bits != 3 && bits != 2)
+    throw usage_error("\"{}\" must be 8, 4, 3 or 2", text);
+  return static_cast<unsigned>(bits);
+}
+
+uint64_t parse_block_elems(std::string_view text) {
+  const uint64_t elems = parse_count(text);
+  if (elems < 16 || elems > 16384 || !std::has_single_bit(elems))
+    throw usage_error("\"{}\" must be a power of two from 16 to 16384", text);
+  return elems;
 }
 
 double parse_decibels(std::string_view text) {

@@ -1,4 +1,6 @@
 // mlq-quant diff: a patch from one model to the next.
+#include <filesystem>
+
 #include "lib/base/units.h"
 #include "lib/quant/format.h"
 #include "tools/mlq-quant/patches.h"
@@ -10,43 +12,83 @@ using cli::Context;
 using cli::Shared;
 
 struct DiffArguments {
-  std::string base, next;
+  std::string base, next, next_base;
   PatchArguments patch;
   std::optional<unsigned> bits;
+  std::optional<uint64_t> block, min_elems;
   std::optional<kernels::Grid> grid;
-  quant::Format key = quant::Format::int8;
-  patch::LossyOptions lossy;
+  std::optional<quant::Float> state;
+  std::optional<quant::Format> key;
+  std::optional<double> rekey_above;
+  std::optional<bool> pack;
+  bool key_frame = false;
 };
 
-// A usage Error where options of a loss stand without one, or one lacks where its result goes.
-void settle(DiffArguments& a) {
-  if (!a.bits) {
-    if (!a.lossy.next_base.empty())
-      throw usage_error("--next-base: without --bits nothing is lost, and NEW is the next base");
-    return;
-  }
-  patch::LossyOptions& lossy = a.lossy;
-  if (lossy.next_base.empty())
+// A usage Error for options of a loss where there is none.
+void refuse_loss(const DiffArguments& a) {
+  if (!a.next_base.empty())
+    throw usage_error("--next-base: without --bits nothing is lost, and NEW is the next base");
+  const std::pair<std::string_view, bool> options[] = {{"--block", a.block.has_value()},
+                                                       {"--grid", a.grid.has_value()},
+                                                       {"--state-dtype", a.state.has_value()},
+                                                       {"--key", a.key.has_value()},
+                                                       {"--key-frame", a.key_frame},
+                                                       {"--rekey-above", a.rekey_above.has_value()},
+                                                       {"--min-elems", a.min_elems.has_value()},
+                                                       {"--zstd", a.pack.has_value()}};
+  for (const auto& [name, given] : options)
+    if (given)
+      throw usage_error("{}: without --bits nothing is lost; add --bits and --next-base, or leave it out",
+                        name);
+}
+
+patch::LossyOptions lossy_options(const DiffArguments& a) {
+  if (a.next_base.empty())
     throw usage_error(
         "--next-base is missing; where is what receivers will have to go? It is the BASE of the next diff");
+  if (a.next_base == "-") throw usage_error("--next-base: standard output takes the records; name a file");
+  patch::LossyOptions lossy;
+  lossy.next_base = a.next_base;
   lossy.spec.code.bits = *a.bits;
   lossy.spec.code.grid = a.grid.value_or(kernels::Grid::sign);
-  const quant::Spec key = quant::default_spec(a.key);
-  lossy.key.code = {quant::format_info(a.key).code_bits, key.grid, key.scale, false};
+  lossy.spec.block = a.block.value_or(lossy.spec.block);
+  const quant::Format format = a.key.value_or(quant::Format::int8);
+  const quant::Spec key = quant::default_spec(format);
+  lossy.key.code = {quant::format_info(format).code_bits, key.grid, key.scale, false};
   lossy.key.block = lossy.spec.block;
-  a.patch.options.lossy = lossy;
+  lossy.key_frame = a.key_frame;
+  lossy.pack = a.pack.value_or(lossy.pack);
+  lossy.state = a.state;
+  lossy.min_elems = a.min_elems.value_or(lossy.min_elems);
+  lossy.rekey_above = a.rekey_above.value_or(lossy.rekey_above);
+  return lossy;
+}
+
+void check_outputs(const DiffArguments& a, const tensorfile::Source& base, const tensorfile::Source& next) {
+  check_output(a.patch.out, base, false);
+  check_output(a.patch.out, next, false);
+  if (!a.bits) return;
+  check_output(a.next_base, next, false, "--next-base");
+  check_replaced_whole(a.next_base, base, "--next-base");
+  std::error_code none;
+  const auto place = [&](const std::string& path) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path), none);
+  };
+  if (place(a.next_base) == place(a.patch.out))
+    throw usage_error("--next-base: {} is where the patch goes; name another file", a.next_base);
 }
 
 ExitKind diff(DiffArguments& a, Context& context) {
-  if (a.patch.out.empty()) throw usage_error("-o is missing; where is the patch to go?");
-  settle(a);
+  check_patch_output(a.patch);
+  if (a.bits)
+    a.patch.options.lossy = lossy_options(a);
+  else
+    refuse_loss(a);
   if (a.base == "-" && a.next == "-") throw usage_error("NEW: standard input is read already");
   const auto begin = std::chrono::steady_clock::now();
   const tensorfile::Source base = open_model(context, a.base, false);
   const tensorfile::Source next = open_model(context, a.next, false);
-  check_output(a.patch.out, base, false);
-  check_output(a.patch.out, next, false);
-  if (a.bits) check_output(a.lossy.next_base, next, false);
+  check_outputs(a, base, next);
   const patch::SourceModel from(base), to(next);
   RecordStream stream(context, a.patch.out, a.patch.records);
   stream.run();
@@ -82,30 +124,33 @@ cli::Command diff_command() {
            .suggest({"4", "2", "3", "8"})
            .shown_default("no loss"),
        cli::text("next-base", "F", "Where what receivers will have goes: the BASE of the next diff.",
-                 a.lossy.next_base)
+                 a.next_base)
            .file(),
        cli::value_option("block", "N", "Differences with one scale: a power of two from 16 to 16384.",
-                         a.lossy.spec.block, parse_count)
+                         a.block, parse_count)
            .shown_default("64"),
        cli::value_option("grid", "NAME", "How the scale of a block is chosen.", a.grid, quant::parse_grid)
            .one_of({{"absmax", "the largest magnitude is the largest code"},
                     {"signed", "the extreme value is the smallest code"},
                     {"mse", "the least squared error of 32 scales"}})
            .shown_default("signed"),
-       cli::value_option("state-dtype", "TYPE", "Type of what receivers have.", a.lossy.state,
-                         quant::parse_float)
+       cli::value_option("state-dtype", "TYPE", "Type of what receivers have.", a.state, quant::parse_float)
            .one_of({"bf16", "f16", "f32"})
            .shown_default("that of each tensor"),
        cli::value_option("key", "FORMAT", "Format of key frames, which need no base.", a.key,
                          quant::parse_format)
            .one_of({"int8", "int4", "int3", "int2"})
            .shown_default("int8"),
-       cli::flag("key-frame", "Make this one a key frame.", a.lossy.key_frame),
+       cli::flag("key-frame", "Make this one a key frame.", a.key_frame),
        cli::value_option("rekey-above", "R",
-                         "A tensor whose relative error would be larger becomes a key frame.",
-                         a.lossy.rekey_above, cli::above_zero(parse_double))
+                         "A tensor whose relative error would be larger becomes a key frame.", a.rekey_above,
+                         cli::above_zero(parse_double))
            .shown_default("0.02"),
-       cli::value_option("min-elems", "N", "Smaller tensors go without loss.", a.lossy.min_elems, parse_count)
+       cli::value_option("zstd", "HOW", "Whether codes and scales are compressed.", a.pack,
+                         [](std::string_view text) { return text == "auto"; })
+           .one_of({{"auto", "where that makes a tensor smaller"}, {"off", "not: as fast as can be"}})
+           .shown_default("auto"),
+       cli::value_option("min-elems", "N", "Smaller tensors go without loss.", a.min_elems, parse_count)
            .shown_default("4096")});
   command.examples = {
       {"mlq-quant diff step100.safetensors step101.safetensors -o d101.mlqd", "what changed in one step"},

@@ -32,7 +32,8 @@ struct GatherArguments {
   std::optional<unsigned> key_bits;
   gather::GatherOptions options;
   std::optional<double> beta;
-  uint64_t residual_reset = 0;
+  std::optional<uint64_t> residual_reset;
+  std::optional<gather::ResidualType> residual_type;
   std::string rival;
   Steps steps;
   uint64_t state_every = 100;
@@ -50,16 +51,15 @@ Steps parse_steps(std::string_view text) {
   return steps;
 }
 
-unsigned parse_width(std::string_view text) {
-  const uint64_t bits = parse_count(text);
-  if (bits != 8 && bits != 4 && bits != 3 && bits != 2)
-    throw usage_error("\"{}\" must be 8, 4, 3 or 2", text);
-  return static_cast<unsigned>(bits);
+std::string parse_cancel(std::string_view text) {
+  gather::Settings unused;
+  gather::parse_cancel(text, unused);
+  return std::string(text);
 }
 // Of key frames.
 unsigned parse_key(std::string_view text) {
   if (text == "raw") return 0;
-  return text.starts_with("int") ? parse_width(text.substr(3)) : parse_width(text);
+  return parse_code_bits(text.starts_with("int") ? text.substr(3) : text);
 }
 
 double parse_share(std::string_view text) {
@@ -80,6 +80,16 @@ gather::Settings settings_of(const GatherArguments& a, uint64_t seed) {
   gather::Settings parsed;
   gather::parse_cancel(a.cancel, parsed);
   const bool qwz = a.rival == "qwz";
+  if (qwz && parsed.cancel != Cancel::none)
+    throw usage_error("--rival qwz: cancels nothing; give --cancel none with it");
+  const char* const of_residual = a.beta             ? "--beta"
+                                  : a.residual_reset ? "--residual-reset"
+                                  : a.residual_type  ? "--residual-dtype"
+                                                     : nullptr;
+  if (parsed.cancel != Cancel::residual && of_residual != nullptr)
+    throw usage_error("{}: is of --cancel residual alone", of_residual);
+  if (parsed.cancel == Cancel::dither && a.grid == kernels::Grid::mse)
+    throw usage_error("--grid mse: not with --cancel dither:N, whose scales may not depend on its offsets");
   gather::Settings s = gather::default_settings(parsed.cancel, a.bits.value_or(qwz ? 8 : 4));
   s.strata = parsed.strata;
   s.seed = seed;
@@ -91,18 +101,20 @@ gather::Settings settings_of(const GatherArguments& a, uint64_t seed) {
   if (qwz) s.grid = kernels::Grid::sign;
   if (a.key_bits) s.key_bits = *a.key_bits;
   s.beta = a.beta.value_or(1);
-  s.residual_reset = a.residual_reset;
+  s.residual_reset = a.residual_reset.value_or(0);
+  s.residual_type = a.residual_type.value_or(gather::ResidualType::f32);
   gather::validate(s);
   return s;
 }
 
-// The times of a step, for rank 0 to write down those of all.
-gather::NoteData times_of(const gather::StepReport& report, bool stopped) {
+// The times of a step, for rank 0 to write down those of all; and the signal that has asked this rank to
+// stop.
+gather::NoteData times_of(const gather::StepReport& report, int signal) {
   gather::NoteData note{};
   gather::put(note, 0, report.encode_ns);
   gather::put(note, 8, report.comm_ns);
   gather::put(note, 16, report.decode_ns);
-  gather::put(note, 24, uint64_t{stopped});
+  gather::put(note, 24, int64_t{signal});
   return note;
 }
 
@@ -148,64 +160,89 @@ class Run {
     uint64_t next = a_.steps.first;
     if (!a_.resume && !state.empty())
       gather::exchange_notes(comm_, {}, gather::failure_of([&] { gather::remove_states(state); }));
-    if (a_.resume)
-      if (const auto last = gather_.resume(state)) next = std::max(next, *last + 1);
+    std::optional<uint64_t> resumed;
+    if (a_.resume) resumed = gather_.resume(state);
+    if (resumed) next = std::max(next, *resumed + 1);
     stream_.run();
+    stream_.keep_interrupted();
+    if (next > a_.steps.last) write_resumed(*resumed);
     bool interrupted = false;
     for (; next <= a_.steps.last && !interrupted; ++next) {
       const gather::StepReport report = gather_.step(
-          next, [&] { return open_model(context_, input_of(next), false); }, next == a_.steps.last);
+          next, [&] { return open_input(next); }, next == a_.steps.last);
       interrupted = record(report);
       write(next, interrupted || next == a_.steps.last, state);
     }
     stream_.end(interrupted);
-    if (interrupted && !context_.stop())
-      throw environment_error("stopped after step {}, since another rank was", next - 1);
+    if (comm_.rank() == 0 && interrupted)
+      context_.note(fmt::format("all ranks were stopped after step {}", next - 1));
     if (comm_.rank() == 0 && context_.wants_summary()) context_.print(summary());
     return ExitKind::done;
   }
 
  private:
-  std::string input_of(uint64_t step) const {
-    return with(with(a_.in, "{rank}", comm_.rank()), "{step}", step);
+  tensorfile::Source open_input(uint64_t step) const {
+    const std::string path = with(with(a_.in, "{rank}", comm_.rank()), "{step}", step);
+    return comm_.size() == 1 ? open_model(context_, path, false) : open_shard(path);
   }
 
   std::string summary() const {
+    if (steps_ == 0) return fmt::format("steps 0, ranks {}: all were done before\n", comm_.size());
     const double share = bf16_bytes_ == 0 ? 0 : wire_bytes_ / bf16_bytes_;
     return fmt::format(
         "steps {}, ranks {}: {:.1f} MB on the wire, {:.3f} of bf16; relative error {:.2e} at last\n", steps_,
         comm_.size(), wire_bytes_ / 1e6, share, rel_rmse_);
   }
 
-  // True if a rank was asked to stop.
+  // True if a rank was asked to stop; then all stop, as if they had been asked.
   bool record(const gather::StepReport& report) {
-    const auto times = gather::exchange_notes(comm_, times_of(report, static_cast<bool>(context_.stop())));
-    bool stop = false;
+    const auto times = gather::exchange_notes(comm_, times_of(report, context_.stop().signal()));
+    int64_t signal = 0;
     ++steps_;
     wire_bytes_ += static_cast<double>(report.wire_bytes);
     bf16_bytes_ += static_cast<double>(report.bf16_bytes);
     rel_rmse_ = report.rel_rmse;
     for (unsigned rank = 0; rank < times.size(); ++rank) {
-      stop = stop || gather::take<uint64_t>(times[rank], 24) != 0;
+      signal = std::max(signal, gather::take<int64_t>(times[rank], 24));
       if (writes_records_ &&
           (comm_.rank() == 0 ? !has(a_.records, "{rank}") || rank == 0 : rank == comm_.rank()))
         stream_.gather(record_of(a_, settings_, report, rank, comm_.size(), times[rank]));
     }
-    return stop;
+    if (signal != 0) context_.stop().request(static_cast<int>(signal));
+    return signal != 0;
   }
 
   // All ranks go on, or none.
   void write(uint64_t step, bool last, const std::string& state) {
+    const bool due = !state.empty() && (last || (step + 1 - a_.steps.first) % a_.state_every == 0);
+    write_output(step, last);
+    if (due) gather::exchange_notes(comm_, {}, gather::failure_of([&] { gather_.save(state); }));
+  }
+  void write_output(uint64_t step, bool last) {
     const bool output =
         !a_.out.empty() && (last || has(a_.out, "{step}")) && (comm_.rank() == 0 || has(a_.out, "{rank}"));
-    const bool due = !state.empty() && (last || (step + 1 - a_.steps.first) % a_.state_every == 0);
     const auto failure = gather::failure_of([&] {
       if (output)
         gather::write_gathered(gather_, settings_.state,
                                with(with(a_.out, "{rank}", comm_.rank()), "{step}", step));
     });
     gather::exchange_notes(comm_, {}, failure);
-    if (due) gather::exchange_notes(comm_, {}, gather::failure_of([&] { gather_.save(state); }));
+  }
+
+  // Nothing is left to gather: OUT is of what the state holds.
+  void write_resumed(uint64_t step) {
+    if (step > a_.steps.last)
+      throw gather::AgreedError(
+          input_error("--resume: the state is of step {}, after the last of --steps; give the steps that are "
+                      "left, or leave --resume out to begin anew",
+                      step));
+    if (!a_.out.empty()) {
+      gather_.restore([&] { return open_input(step); });
+      write_output(step, true);
+    }
+    if (comm_.rank() == 0)
+      context_.note(fmt::format("step {} was the last, and its state is there: nothing is left to gather{}",
+                                step, a_.out.empty() ? "" : "; OUT is written from the state"));
   }
 
   GatherArguments& a_;
@@ -241,11 +278,18 @@ ExitKind gather_weights(GatherArguments& a, Context& context) {
   if (a.flat) options.like = gather::list_of(open_model(context, a.like, false));
   options.threads = context.threads();
   options.strict = context.shared().strict;
-  const std::unique_ptr<ranks::Comm> comm = launched_ranks(a.timeout_ns, "gather");
+  const std::unique_ptr<ranks::Comm> comm = launched_ranks(context, a.timeout_ns, "gather");
   if (comm->size() > 1 && !a.state.empty() && !has(a.state, "{rank}"))
     throw usage_error("--state: must have {{rank}} in it, since each rank keeps its own");
   options.note = [&](const std::string& message) { context.warn(message); };
-  return Run(a, context, *comm, options).go();
+  try {
+    return Run(a, context, *comm, options).go();
+  } catch (const gather::AgreedError& error) {
+    if (error.kind() == ExitKind::bug || comm->size() == 1) throw;
+    // Said while the ranks are together: when the first of them ends, a launcher ends the others.
+    if (comm->rank() == 0) context.error(error.what());
+    return error.kind();
+  }
 }
 
 }  // namespace
@@ -269,11 +313,12 @@ cli::Command gather_command() {
       "residual adds what was rounded away to the next step; dither:N spreads the errors of unchanged "
       "weights evenly "
       "over N steps; none does nothing. These three keep nothing between steps for receivers.\n\n"
-      "Bad input of any rank stops all with one message, exit status 3; a lost or late rank ends the others "
-      "with 4. A "
-      "payload that arrives damaged is sent again as a key frame, and so is everything if the hashes of what "
-      "ranks hold "
-      "differ; twice running is exit status 4, or 5.";
+      "Where one rank cannot go on, all stop with one message and its exit status: 3 for bad input, 4 for a "
+      "shard that is missing or cannot be read; a lost or late rank ends the others with 4. A payload that "
+      "arrives damaged is sent again as a key frame, and so is everything if the hashes of what ranks hold "
+      "differ; twice running is exit status 4, or 5.\n\n"
+      "SIGINT or SIGTERM to one rank stops all of them: they finish the step at hand, write state and OUT as "
+      "after the last step, and end with 128 + the signal's number.";
   command.shared = {Shared::threads, Shared::seed, Shared::strict, Shared::no_provenance};
   command.positionals = {
       cli::file_positional("IN", cli::Positional::Arity::required,
@@ -283,23 +328,24 @@ cli::Command gather_command() {
   cli::Option out =
       cli::text("output", "FILE",
                 "Where to write what was gathered; with {rank} for every rank, else for rank 0; with "
-                "{step} after every step, else after the last.",
+                "{step} after every step, else after the last that was done.",
                 a.out)
           .file()
           .shortened('o');
   command.add(
       "Gather",
       {std::move(out),
-       cli::text("cancel", "HOW", "How the noise is cancelled: delta, residual, dither:N or none.", a.cancel)
+       cli::value_option("cancel", "HOW", "How the noise is cancelled: delta, residual, dither:N or none.",
+                         a.cancel, parse_cancel)
            .suggest({{"delta", "differences to what is held"},
                      {"residual", "what was rounded away comes with the next step"},
                      {"dither:8", "offsets spread over 8 steps"},
                      {"none", "nothing is cancelled"}})
            .shown_default("delta"),
-       cli::value_option("bits", "N", "Bits of a code: 8, 4, 3 or 2.", a.bits, parse_width)
+       cli::value_option("bits", "N", "Bits of a code: 8, 4, 3 or 2.", a.bits, parse_code_bits)
            .shown_default("4"),
        cli::value_option("block", "N", "Elements with one scale: a power of two from 16 to 16384.", a.block,
-                         cli::above_zero(parse_count))
+                         parse_block_elems)
            .shown_default("64"),
        cli::value_option("grid", "NAME", "How the scale of a block is chosen.", a.grid, quant::parse_grid)
            .one_of({"absmax", "signed", "mse"})
@@ -315,6 +361,11 @@ cli::Command gather_command() {
        cli::value_option("residual-reset", "STEPS", "Of residual: when it begins anew; 0 is never.",
                          a.residual_reset, parse_count)
            .shown_default("0"),
+       cli::value_option("residual-dtype", "TYPE",
+                         "Of residual: how it is kept, int8 with a scale for each block.", a.residual_type,
+                         gather::parse_residual_type)
+           .one_of({"f32", "int8"})
+           .shown_default("f32"),
        cli::text("rival", "NAME", "Gather as another program does: qwz, as ZeRO++.", a.rival)
            .one_of({"qwz"})});
   command.add(
@@ -341,7 +392,10 @@ cli::Command gather_command() {
        cli::value_option("state-every", "STEPS", "Steps from one state to the next.", a.state_every,
                          cli::above_zero(parse_count))
            .shown_default("100"),
-       cli::flag("resume", "Go on after the last state that all ranks have.", a.resume)});
+       cli::flag("resume",
+                 "Go on after the last state that all ranks have; after the last step, OUT is "
+                 "written from it.",
+                 a.resume)});
   command.add(
       "Ranks",
       {cli::flag("slice", "All ranks read the same file, and each takes its part.", a.slice),
@@ -350,6 +404,7 @@ cli::Command gather_command() {
            .one_of({{"rows", "along the first dimension"}, {"flat", "end to end, to the tensors of --like"}})
            .shown_default("rows"),
        cli::text("like", "FILE", "Of --join flat: a model with these tensors.", a.like).file(),
+       piece_option(a.options.wire_piece),
        cli::value_option("timeout", "TIME", "How long to wait for other ranks.", a.timeout_ns,
                          cli::above_zero(parse_duration))
            .shown_default("60s"),

@@ -95,7 +95,7 @@ void print(Context& context, const std::vector<records::Tensor>& tensors) {
 // False if it was interrupted.
 bool inspect_one(const InspectArguments& a, Context& context, const std::string& path, RecordStream& stream,
                  std::vector<records::Tensor>& shown) {
-  tensorfile::Source source = open_model(context, path, a.bf16_npy);
+  tensorfile::Source source = open_weights(context, path, a.bf16_npy);
   if (patch::is_patch(source.shard(0).metadata)) {
     describe(patch::PatchFile(std::move(source)), stream);
     return true;

@@ -94,6 +94,13 @@ std::vector<cli::Option> patch_options(PatchArguments& a) {
           codec_option(a.codec), records_option(a.records), memory_option(a.memory_bytes)};
 }
 
+void check_patch_output(const PatchArguments& a) {
+  if (a.out.empty()) throw usage_error("-o is missing; where is the patch to go?");
+  std::error_code none;
+  if (a.out.ends_with('/') && !std::filesystem::is_directory(a.out, none))
+    throw usage_error("-o: {} would be a folder, and a patch is one file; name the file", a.out);
+}
+
 std::vector<patch::PatchFile> open_patches(const cli::Context& context, const std::vector<std::string>& paths,
                                            const std::string& out) {
   std::vector<patch::PatchFile> patches;
@@ -101,7 +108,7 @@ std::vector<patch::PatchFile> open_patches(const cli::Context& context, const st
   for (const std::string& path : paths) {
     if (out != "-" && std::filesystem::equivalent(path, out, none))
       throw usage_error("-o: {} is the input", path);
-    patches.emplace_back(open_model(context, path, false));
+    patches.emplace_back(open_weights(context, path, false));
   }
   return patches;
 }

@@ -24,6 +24,8 @@ cli::Option codec_option(std::string& codec);
 std::optional<patch::PieceCodec> parse_codec(const std::string& name);
 std::vector<cli::Option> patch_options(PatchArguments& arguments);
 
+// A usage Error if there is no -o, or it is no name of a file.
+void check_patch_output(const PatchArguments& arguments);
 // The files, opened. A usage Error if one of them is `out`.
 std::vector<patch::PatchFile> open_patches(const cli::Context& context, const std::vector<std::string>& paths,
                                            const std::string& out);

@@ -1,4 +1,6 @@
 // Which ranks a launcher has started.
+#include <cstdlib>
+
 #include "lib/base/units.h"
 #include "lib/cli/launcher.h"
 #include "lib/ranks/in_process.h"
@@ -8,24 +10,55 @@
 namespace mlq::tools {
 namespace {
 
+uint64_t count_of(const cli::Environment& environment, const std::string& name) {
+  const auto text = environment(name);
+  try {
+    return text ? parse_count(*text) : 0;
+  } catch (const Error& error) {
+    throw usage_error("{}: {}", name, error.what());
+  }
+}
+
 // What a launcher that is not MPI's says, or MPI's own: more than one process?
-std::optional<uint32_t> launched_processes() {
-  const cli::Environment environment = cli::process_environment();
+std::optional<uint64_t> launched_processes(const cli::Environment& environment) {
   if (const auto rank = cli::launcher_rank(environment); rank && rank->size.value_or(1) > 1)
     return rank->size;
-  if (const auto torch = environment("WORLD_SIZE")) {
-    const uint64_t size = parse_count(*torch);
-    if (size > 1) return static_cast<uint32_t>(size);
-  }
+  if (const uint64_t torch = count_of(environment, "WORLD_SIZE"); torch > 1) return torch;
   return std::nullopt;
+}
+
+// Slurm has given this job several tasks. A shell or a batch script of the job is no task of a step (an
+// interactive step, where Slurm is set up so, has one); a process with a number above 0, or one of a step
+// that does not say how many it has, may have others beside it.
+std::optional<uint64_t> slurm_tasks(const cli::Environment& environment) {
+  const uint64_t tasks = count_of(environment, "SLURM_NTASKS");
+  return tasks > 1 ? std::optional(tasks) : std::nullopt;
+}
+bool may_be_one_of_several(const cli::Environment& environment) {
+  return count_of(environment, "SLURM_PROCID") > 0 ||
+         (environment("SLURM_STEP_ID") && !environment("SLURM_STEP_NUM_TASKS"));
 }
 
 }  // namespace
 
-std::unique_ptr<ranks::Comm> launched_ranks(int64_t timeout_ns, std::string_view command) {
-  const auto launched = launched_processes();
-  if (!launched) return std::move(ranks::in_process_ranks(1, timeout_ns).front());
-  auto comm = ranks::mpi_ranks(timeout_ns);
+std::unique_ptr<ranks::Comm> launched_ranks(cli::Context& context, int64_t timeout_ns,
+                                            std::string_view command) {
+  const cli::Environment environment = cli::process_environment();
+  auto launched = launched_processes(environment);
+  const auto tasks = slurm_tasks(environment);
+  if (!launched && tasks && may_be_one_of_several(environment)) launched = tasks;
+  if (!launched) {
+    if (tasks)
+      context.note(
+          fmt::format("SLURM_NTASKS={}, but srun did not start this process: it is the only rank; for {} of "
+                      "them type srun mlq-quant {} ...",
+                      *tasks, *tasks, command));
+    return std::move(ranks::in_process_ranks(1, timeout_ns).front());
+  }
+  auto comm = ranks::mpi_ranks(timeout_ns, [&context](const Error& error) {
+    context.error(error.what());
+    std::_Exit(static_cast<int>(error.kind()));
+  });
   if (comm->size() == 1)
     throw usage_error(
         "the launcher has started {} processes, but MPI sees one rank in each: start them with mpirun -n {} "

@@ -1,4 +1,5 @@
 // mlq-quant simulate: how few bits are safe for these weights and updates?
+#include <algorithm>
 #include <cmath>
 #include <memory>
 
@@ -20,7 +21,7 @@ struct SimulateArguments {
   std::vector<std::string> files;
   gather::SimulateOptions options;
   quant::Selection selection;
-  gather::Moves moves;
+  std::optional<double> update, rho, drift;
   std::optional<uint64_t> steps;
   uint64_t elems = uint64_t{1} << 16;
 };
@@ -37,6 +38,12 @@ double parse_tolerance(std::string_view text) {
   return value;
 }
 
+unsigned parse_strata(std::string_view text) {
+  const uint64_t strata = parse_count(text);
+  if (strata < 1 || strata > 65536) throw usage_error("\"{}\" must be from 1 to 65536", text);
+  return static_cast<unsigned>(strata);
+}
+
 // `2,4,8` by a parser of one.
 template <class Parse>
 auto list_of(Parse parse) {
@@ -44,18 +51,15 @@ auto list_of(Parse parse) {
     std::vector<decltype(parse(text))> out;
     for (size_t begin = 0; begin <= text.size();) {
       const size_t end = std::min(text.find(',', begin), text.size());
-      out.push_back(parse(text.substr(begin, end - begin)));
+      const std::string_view one = text.substr(begin, end - begin);
+      const auto value = parse(one);
+      if (std::find(out.begin(), out.end(), value) != out.end())
+        throw usage_error("\"{}\" has {} twice", text, one);
+      out.push_back(value);
       begin = end + 1;
     }
     return out;
   };
-}
-
-unsigned parse_width(std::string_view text) {
-  const uint64_t bits = parse_count(text);
-  if (bits != 8 && bits != 4 && bits != 3 && bits != 2)
-    throw usage_error("\"{}\" must be 8, 4, 3 or 2", text);
-  return static_cast<unsigned>(bits);
 }
 
 // A list replaces the whole default.
@@ -84,6 +88,14 @@ std::vector<float> weights_of(const tensorfile::Source& source, size_t index, ui
   return values;
 }
 
+gather::Moves moves_of(const SimulateArguments& a) {
+  gather::Moves moves;
+  if (a.update) moves.update = *a.update;
+  if (a.rho) moves.rho = *a.rho;
+  if (a.drift) moves.drift = *a.drift;
+  return moves;
+}
+
 std::unique_ptr<gather::WeightWalk> walk_of(const SimulateArguments& a,
                                             const std::vector<tensorfile::Source>& sources,
                                             const tensorfile::TensorInfo& info, uint64_t seed) {
@@ -96,7 +108,7 @@ std::unique_ptr<gather::WeightWalk> walk_of(const SimulateArguments& a,
     weights.push_back(weights_of(source, *index, a.elems));
   }
   if (weights.size() > 1) return gather::given_walk(std::move(weights));
-  return gather::random_walk(std::move(weights[0]), a.steps.value_or(64), a.moves, seed);
+  return gather::random_walk(std::move(weights[0]), a.steps.value_or(64), moves_of(a), seed);
 }
 
 records::SimulatedGather record_of(const std::string& name, const gather::Simulated& s) {
@@ -124,9 +136,21 @@ void add_row(cli::Table& table, const records::SimulatedGather& r) {
              r.safe ? "safe" : ""});
 }
 
+void check(const SimulateArguments& a) {
+  if (a.files.size() > 1) {
+    if (a.steps) throw usage_error("--steps: with several files the steps are these files");
+    const char* const given = a.update ? "--update" : a.rho ? "--correlation" : a.drift ? "--drift" : nullptr;
+    if (given != nullptr)
+      throw usage_error("{}: with several files the updates are what differs between them", given);
+  }
+  const auto& rules = a.options.rules;
+  if (a.options.grid == kernels::Grid::mse &&
+      std::find(rules.begin(), rules.end(), gather::Rule::dither) != rules.end())
+    throw usage_error("--grid mse: not for dither; name the others with --modes");
+}
+
 ExitKind simulate(SimulateArguments& a, Context& context) {
-  if (a.files.size() > 1 && a.steps)
-    throw usage_error("--steps: with several files the steps are these files");
+  check(a);
   std::vector<tensorfile::Source> sources;
   for (const std::string& file : a.files) sources.push_back(open_model(context, file, false));
   const quant::Selector selector(a.selection, quant::Container::mlq);
@@ -189,21 +213,20 @@ cli::Command simulate_command() {
   command.add(
       "Simulation",
       {cli::value_option("update", "RATIO", "Root mean square of a step's update over that of the weights.",
-                         a.moves.update, parse_tolerance)
+                         a.update, parse_tolerance)
            .shown_default("0.001"),
-       cli::value_option("correlation", "RHO", "Of a step's update with the one before it.", a.moves.rho,
+       cli::value_option("correlation", "RHO", "Of a step's update with the one before it.", a.rho,
                          parse_share)
            .shown_default("0"),
-       cli::value_option("drift", "RATIO", "What every step adds to every weight beside that.", a.moves.drift,
+       cli::value_option("drift", "RATIO", "What every step adds to every weight beside that.", a.drift,
                          parse_share)
            .shown_default("0"),
        cli::value_option("steps", "N", "Number of gathers.", a.steps, cli::above_zero(parse_count))
            .shown_default("64"),
        list_option("modes", "NAME,..", "Ways: none, stochastic, dither, residual, delta.", a.options.rules,
                    gather::parse_rule),
-       list_option("bits", "N,..", "Bits of a code.", a.options.bits, parse_width),
-       list_option("blocks", "N,..", "Elements with one scale.", a.options.blocks,
-                   cli::above_zero(parse_count)),
+       list_option("bits", "N,..", "Bits of a code.", a.options.bits, parse_code_bits),
+       list_option("blocks", "N,..", "Elements with one scale.", a.options.blocks, parse_block_elems),
        cli::value_option("grid", "NAME", "How the scale of a block is chosen.", a.options.grid,
                          quant::parse_grid)
            .one_of({"absmax", "signed", "mse"})
@@ -213,8 +236,13 @@ cli::Command simulate_command() {
            .one_of({"bf16", "f16", "f32"})
            .shown_default("bf16"),
        cli::value_option("strata", "N", "Of dither: gathers over which offsets are spread.", a.options.strata,
-                         cli::above_zero(parse_count))
+                         parse_strata)
            .shown_default("8"),
+       cli::value_option("residual-dtype", "TYPE",
+                         "Of residual: how it is kept, int8 with a scale for each block.",
+                         a.options.residual_type, gather::parse_residual_type)
+           .one_of({"f32", "int8"})
+           .shown_default("f32"),
        cli::value_option("tolerance", "RATIO", "Largest relative error of one gather that is safe.",
                          a.options.tolerance, parse_tolerance)
            .shown_default("0.0021, a quarter more than rounding to bf16"),

@@ -15,7 +15,7 @@ struct SquashArguments {
 };
 
 ExitKind squash(SquashArguments& a, Context& context) {
-  if (a.patch.out.empty()) throw usage_error("-o is missing; where is the patch to go?");
+  check_patch_output(a.patch);
   if (a.base.empty()) throw usage_error("--base is missing; what is the first patch for?");
   const auto begin = std::chrono::steady_clock::now();
   const tensorfile::Source base = open_model(context, a.base, false);

@@ -55,7 +55,7 @@ int main(int argc, char** argv) {
   program.root.commands = {tools::run_command(), tools::serve_command(), tools::merge_command(),
                            tools::report_command()};
   program.root.examples = {
-      {"mlq-replay serve --port 8000 --service exp,mean=2ms --duration 1s",
+      {"mlq-replay serve --listen 127.0.0.1:8000 --service exp,mean=2ms --duration 1s",
        "a server whose answers are known; without --duration until Ctrl-C"},
       {"mlq-loadgen gen poisson --rate 200/s --duration 5s | mlq-replay run --url http://127.0.0.1:8000/ -o "
        "run.jsonl",

@@ -15,15 +15,15 @@ using cli::Context;
 using cli::Shared;
 
 void add_listening(cli::Command& command, replay::NullServerOptions& o) {
-  command.add("Listening",
-              {cli::text("host", "HOST", "Address or name to listen on.", o.host).shown_default("127.0.0.1"),
-               cli::value_option("port", "PORT", "Port; 0 is any free one, and run.url says which.", o.port,
-                                 parse_count)
-                   .shown_default("0"),
-               cli::text("unix", "PATH", "Listen on this socket instead.", o.unix_path).file(),
-               cli::value_option("count", "N", "End after so many requests; further ones get 503.", o.count,
-                                 parse_count),
-               cli::value_option("duration", "TIME", "End after this time.", o.duration_ns, parse_duration)});
+  command.add(
+      "Listening",
+      {cli::value_option("listen", "ADDRESS",
+                         "Where: HOST:PORT or unix:PATH; port 0 is any free one, and run.url says which.",
+                         o.listen, http::parse_listen_address)
+           .shown_default("127.0.0.1:0"),
+       cli::value_option("count", "N", "End after so many requests; further ones get 503.", o.count,
+                         parse_count),
+       cli::value_option("duration", "TIME", "End after this time.", o.duration_ns, parse_duration)});
 }
 
 void add_answers(cli::Command& command, replay::NullServerOptions& o) {
@@ -112,7 +112,7 @@ cli::Command serve_command() {
   add_answers(command, options);
   add_faults(command, options);
   command.examples = {
-      {"mlq-replay serve --port 8000 --service exp,mean=5ms --duration 1s",
+      {"mlq-replay serve --listen 127.0.0.1:8000 --service exp,mean=5ms --duration 1s",
        "an M/M/1 queue, if arrivals are "
        "Poisson"},
       {"mlq-replay serve --sse ttft=200ms,itl=20ms --stall at=5s,for=1s --duration 1s",

@@ -17,9 +17,9 @@ int main(int argc, char** argv) {
       "Inference Protocol v2 (JSON and binary tensors), KServe v1 and plain JSON routes.";
   program.root.commands = {tools::run_command(), tools::check_command()};
   program.root.examples = {
-      {"mlq-serve run --model digits=http://127.0.0.1:8001 --slo 'p99<=20ms' --for 1s",
+      {"mlq-serve run --model digits=http://127.0.0.1:8001 --slo 'p99<=20ms' --duration 1s",
        "before a model server on port 8001"},
-      {"mlq-model run --backend sleep --listen 127.0.0.1:8001 --admin off --for 1s",
+      {"mlq-model run --backend sleep --listen 127.0.0.1:8001 --admin off --duration 1s",
        "such a server, to try it on"},
   };
   return cli::run_main(program, argc, argv);

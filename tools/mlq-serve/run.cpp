@@ -30,7 +30,7 @@ void add_listening(cli::Command& command, RunArguments& a) {
            "records say which.",
            o.listen, http::parse_listen_address)
            .shown_default("127.0.0.1:8000"),
-       cli::text("admin", "ADDRESS", "The same for knobs, metrics and the life cycle; off for none.", a.admin)
+       cli::text("admin", "ADDRESS", "Where metrics, knobs and the life cycle are, or off.", a.admin)
            .shown_default("127.0.0.1:8002"),
        cli::text("admin-token-file", "FILE",
                  "The bearer token that the admin interface asks for; needed where others than this machine "
@@ -81,11 +81,10 @@ void add_life(cli::Command& command, serve::GatewayOptions& o) {
                          "At a signal, go on accepting for so long, while readiness says no.", o.grace_ns,
                          parse_duration)
            .shown_default("0s"),
-       cli::value_option("drain-timeout", "TIME", "Then for requests under way.", o.drain_timeout_ns,
-                         parse_duration)
+       cli::value_option("drain-timeout", "TIME", "Time at the end for what was taken in.",
+                         o.drain_timeout_ns, parse_duration)
            .shown_default("30s"),
-       cli::value_option("for", "TIME", "Serve so long, drain, and end with status 0.", o.for_ns,
-                         parse_duration),
+       cli::value_option("duration", "TIME", "End after this time.", o.for_ns, parse_duration),
        cli::text("state-dir", "DIR",
                  "Remember knobs that were set, replicas that were added and what was learnt of latencies.",
                  o.state_dir)
@@ -156,12 +155,13 @@ cli::Command run_command() {
   add_limits(command, a.options);
   add_life(command, a.options);
   command.examples = {
-      {"mlq-serve run --model digits=http://127.0.0.1:8001 --slo 'p99<=20ms' --for 1s",
+      {"mlq-serve run --model digits=http://127.0.0.1:8001 --slo 'p99<=20ms' --duration 1s",
        "batches under an objective, before a model server on port 8001"},
-      {"mlq-serve run --model digits=http://127.0.0.1:8001 --set controller=fixed --set max_rows=32 --for 1s",
+      {"mlq-serve run --model digits=http://127.0.0.1:8001 --set controller=fixed --set max_rows=32 "
+       "--duration 1s",
        "fixed batches instead"},
       {"mlq-serve run --model digits=http://127.0.0.1:8001,http://127.0.0.1:8004 --emit state,request:1% "
-       "--for 1s | "
+       "--duration 1s | "
        "jq -c 'select(.type==\"replica\")'",
        "two replicas, and what becomes of them"},
   };

@@ -71,20 +71,15 @@ simigrad::DumpOptions DumpArguments::options(cli::Context& context) const {
   out.source.stop = &context.stop();
   out.group_samples = group_samples;
   out.loss_scale = loss_scale;
-  out.tensors = simigrad::Names("tensors", tensors);
-  out.exclude = simigrad::Names("exclude", exclude);
-  out.split = simigrad::Names("split", split);
-  out.replicated = simigrad::Names("replicated", replicated);
+  out.include = tensorfile::Names("include", include);
+  out.exclude = tensorfile::Names("exclude", exclude);
+  out.split = tensorfile::Names("split", split);
+  out.replicated = tensorfile::Names("replicated", replicated);
   out.intersect = intersect;
   return out;
 }
 
 void add_dumps(cli::Command& command, DumpArguments& a) {
-  cli::Option dtype{.name = "dtype",
-                    .value = "TYPE",
-                    .help = "Of two-byte elements of .npy files that numpy has no name for.",
-                    .choices = {"bf16"}};
-  dtype.set = [&a](std::string_view) { a.u2_is_bf16 = true; };
   cli::Option samples{.name = "group-samples",
                       .value = "N[,N...]",
                       .help = "Samples behind each group, where the files do not say it."};
@@ -98,21 +93,20 @@ void add_dumps(cli::Command& command, DumpArguments& a) {
            a.pattern, parse_pattern),
        cli::value_option("raw", "TYPE[:COUNT]", "Files are bare elements of TYPE, such as bf16 or f32.",
                          a.raw, parse_raw),
-       std::move(dtype), std::move(samples),
+       cli::flag("npy-bf16", "Two-byte elements of an .npy file are bfloat16.", a.u2_is_bf16),
+       std::move(samples),
        cli::value_option("loss-scale", "X",
                          "What the gradients were multiplied by, where the files do not say it.",
                          a.loss_scale, cli::above_zero(parse_double)),
        cli::text("scratch", "FOLDER", "Where compressed dumps are laid down while they are read.", a.scratch)
            .directory()
            .shown_default(a.scratch)});
-  command.add(
-      "Tensors",
-      {cli::text("tensors", "REGEX", "Only tensors in whose names this is found (repeatable).", a.tensors),
-       cli::text("exclude", "REGEX", "Without tensors in whose names this is found (repeatable).", a.exclude),
-       cli::text("split", "REGEX", "Tensors of which each shard has a part (repeatable).", a.split),
-       cli::text("replicated", "REGEX", "Tensors that each shard has whole: the first counts (repeatable).",
-                 a.replicated),
-       cli::flag("intersect", "Take the tensors that all groups have.", a.intersect)});
+  command.add("Tensors", {cli::text("include", "REGEX", "Only tensors whose name has it.", a.include),
+                          cli::text("exclude", "REGEX", "No tensor whose name has it.", a.exclude),
+                          cli::text("split", "REGEX", "Tensors of which each shard has a part.", a.split),
+                          cli::text("replicated", "REGEX",
+                                    "Tensors that each shard has whole: the first counts.", a.replicated),
+                          cli::flag("intersect", "Take the tensors that all groups have.", a.intersect)});
 }
 
 simigrad::MeasureOptions MeasuringArguments::options(cli::Context& context) const {

@@ -14,7 +14,7 @@ struct DumpArguments {
   std::optional<simigrad::Pattern> pattern;
   std::optional<tensorfile::RawForm> raw;
   bool u2_is_bf16 = false;
-  std::vector<std::string> tensors, exclude, split, replicated;
+  std::vector<std::string> include, exclude, split, replicated;
   std::vector<uint64_t> group_samples;
   std::optional<double> loss_scale;
   bool intersect = false;

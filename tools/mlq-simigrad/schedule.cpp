@@ -191,8 +191,7 @@ cli::Command schedule_command() {
   command.add("Decisions", {cli::value_option("batch", "B", "static: the batch.", a.deciding.options.batch,
                                               cli::above_zero(parse_count))});
   command.add("Schedule",
-              {cli::value_option("emit", "DIALECT[=FILE]", "Also in this syntax; may be given several times.",
-                                 a.emit, parse_emitted)
+              {cli::value_option("emit", "DIALECT[=FILE]", "Also in this syntax.", a.emit, parse_emitted)
                    .suggest({"jsonl", "megatron", "deepspeed", "lightning", "csv"}),
                cli::value_option("segments", "N", "Stretches that the schedule may have.", a.segments,
                                  cli::above_zero(parse_count))

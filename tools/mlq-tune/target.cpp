@@ -227,7 +227,8 @@ void add_load(cli::Command& command, LoadArguments& a) {
            "header", "'NAME: VALUE'",
            "A header of every request; @env:NAME and @file:PATH stand for secrets, and no value is recorded.",
            a.headers),
-       cli::text("body", "FILE", "Body of every request.", a.body_file).file(),
+       cli::text("body", "FILE", "Body of every request; JSON is sent with that Content-Type.", a.body_file)
+           .file(),
        cli::text("bodies", "FILE", "Bodies, one a line, taken in turn.", a.bodies_file).file(),
        cli::text("model", "NAME", "openai: name of the model.", a.model)
            .shown_default("the first of /v1/models"),
@@ -244,7 +245,7 @@ void add_load(cli::Command& command, LoadArguments& a) {
            }),
        cli::value_option("conns", "N", "Connections opened before the first window.", a.conns, parse_count)
            .shown_default("64"),
-       cli::value_option("max-inflight", "N", "Cap on requests in flight.", a.max_inflight,
+       cli::value_option("max-inflight", "N", "Cap on requests in flight, in all threads.", a.max_inflight,
                          cli::above_zero(parse_count))
            .shown_default("what ulimit -n allows, less 64"),
        cli::value_option("speed", "X", "Trace time over wall time: 2 sends twice as fast.", a.speed,

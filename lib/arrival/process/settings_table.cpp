@@ -118,7 +118,7 @@ const std::vector<SettingInfo>& setting_infos() {
       {"context", "N:HOW", "Marks",
        "Cap on input + output tokens: truncate the answer (then the prompt), drop the request, "
        "or resample."},
-      {"keys", "zipf:s=,n=", "Marks", "Popularity of keys."},
+      {"keys", "LAW", "Marks", "Popularity of keys, as in zipf:s=1,n=10k."},
       {"churn", "RATE", "Marks", "Moves the hot set: the keys shift by one at this rate."},
   };
   return infos;

@@ -300,7 +300,8 @@ Lane* Scheduler::Impl::choose(int64_t now_ns, const EdfQueue::Key& key, bool& pr
   return candidates.empty() ? nullptr : candidate_lanes[replicas.choose(now_ns, candidates)];
 }
 
-// Sheds the head of a key if the rules say so.
+// Sheds the head of a key if the rules say so. One that was held back for others to join it is not shed
+// because they came: it goes with as many of them as it can.
 bool Scheduler::Impl::drop_head(int64_t now_ns, const Lane& lane, size_t position, Actions& actions) {
   const EdfQueue::Key& key = queue.keys()[position];
   const Request& head = queue.head(key);
@@ -313,7 +314,8 @@ bool Scheduler::Impl::drop_head(int64_t now_ns, const Lane& lane, size_t positio
   double least_ns = kForever;
   each_serving([&](const Lane& other) {
     if (other.id() != lane.id() && other.overdue(now_ns)) return;
-    const double rows = knobs.drop_rule == DropRule::window ? batch_rows(now_ns, other, key) : head.rows;
+    const bool window = knobs.drop_rule == DropRule::window && !held_since_ns;
+    const double rows = window ? batch_rows(now_ns, other, key) : head.rows;
     least_ns = std::min(least_ns, bound(other, rows));
   });
   if (least_ns <= slack_ns(now_ns, head.deadline_ns) || nothing_sent_lately(now_ns)) return false;

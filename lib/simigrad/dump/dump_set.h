@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "lib/simigrad/dump/names.h"
 #include "lib/simigrad/dump/pattern.h"
+#include "lib/tensorfile/names.h"
 #include "lib/tensorfile/source.h"
 
 namespace mlq::simigrad {
@@ -23,10 +23,10 @@ struct DumpOptions {
   std::vector<uint64_t> group_samples;
   bool needs_samples = true;  // refuse groups whose samples nobody says; else they count as 0
   std::optional<double> loss_scale;
-  Names tensors, exclude;  // by name; no `tensors`: all
-  Names split;             // tensors whose parts lie in several shards: their sums add
-  Names replicated;        // tensors that all shards have whole: the first counts
-  bool intersect = false;  // take the tensors that all groups have
+  tensorfile::Names include, exclude;  // no `include`: all
+  tensorfile::Names split;             // tensors whose parts lie in several shards: their sums add
+  tensorfile::Names replicated;        // tensors that all shards have whole: the first counts
+  bool intersect = false;              // take the tensors that all groups have
 };
 
 // What a file's own metadata says (`mlq.step`, `mlq.group`, `mlq.groups`, `mlq.samples`, `mlq.loss_scale`,

@@ -106,7 +106,7 @@ class Opener {
   }
 
   bool wanted(const std::string& name) const {
-    return (options_.tensors.empty() || options_.tensors.has(name)) && !options_.exclude.has(name);
+    return (options_.include.empty() || options_.include.has(name)) && !options_.exclude.has(name);
   }
 
   void take_tensors(const GroupFile& file, bool sharded, Tensors& tensors) {
@@ -173,7 +173,7 @@ class Opener {
       for (const auto& [name, places] : tensors_[group])
         if (!tensors_[0].contains(name)) refuse_absent(name, first_file_[0], places);
     if (step_.leaves.empty())
-      throw input_error("step {}: no tensor is left to measure, of {} in {}; look at --tensors and --exclude",
+      throw input_error("step {}: no tensor is left to measure, of {} in {}; look at --include and --exclude",
                         files_.step, format_count(tensors_[0].size(), "tensor"), first_file_[0]);
   }
 

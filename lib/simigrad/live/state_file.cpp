@@ -6,11 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include "lib/base/error.h"
+#include "lib/base/folder.h"
 #include "lib/base/io.h"
 #include "lib/jsonl/buffer.h"
 #include "lib/records/codec.h"
@@ -23,15 +23,6 @@ constexpr size_t kLargest = size_t{1} << 30;
 constexpr std::string_view kFirst = "{\"type\":\"journal\"";
 
 std::string system_error() { return std::strerror(errno); }
-
-void sync_folder_of(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  const std::string folder = slash == path.npos ? "." : path.substr(0, std::max<size_t>(slash, 1));
-  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  ::fsync(fd);
-  ::close(fd);
-}
 
 // The line that begins at `at`, without its end; `at` moves behind it. False if its end is missing.
 bool take_line(std::string_view text, size_t& at, std::string_view& line) {
@@ -80,7 +71,7 @@ StateFile::StateFile(const std::string& path, std::string_view options, std::str
       jsonl::Buffer line;
       records::write_record(line, first);
       write(line.view());
-      sync_folder_of(path);
+      sync_folder(folder_of(path));
     }
   } catch (...) {
     ::close(file_);

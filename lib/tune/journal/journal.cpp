@@ -12,6 +12,7 @@
 #include <limits>
 
 #include "lib/base/error.h"
+#include "lib/base/folder.h"
 #include "lib/base/io.h"
 #include "lib/base/units.h"
 #include "lib/jsonl/object.h"
@@ -111,15 +112,6 @@ std::string last_end() {
   return std::string(line.view());
 }
 
-void sync_folder_of(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  const std::string folder = slash == path.npos ? "." : path.substr(0, std::max<size_t>(slash, 1));
-  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  ::fsync(fd);
-  ::close(fd);
-}
-
 // "pid 123 (search, since 2m5s)" from what the holder wrote; empty if it has not yet.
 std::string holder(const std::string& lock_path, int64_t now_unix_ns) {
   std::string text;
@@ -178,7 +170,7 @@ Journal::Journal(const JournalOptions& options, const std::function<void(const s
             path_, run.line, path_);
       }
     }
-    sync_folder_of(path_);
+    sync_folder(folder_of(path_));
   } catch (...) {
     if (file_ >= 0) ::close(file_);
     ::close(lock_);

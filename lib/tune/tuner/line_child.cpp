@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,8 +13,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
-
-extern char** environ;  // NOLINT(readability-redundant-declaration)
+#include "lib/base/spawn.h"
 
 namespace mlq::tune {
 namespace {
@@ -27,48 +25,21 @@ constexpr size_t kLongestLine = size_t{1} << 20;
 
 int64_t now_ns() { return SteadyClock().now_ns(); }
 
-// A pair of sockets rather than two pipes: writing to a child that is gone is then an error, not a signal.
-int spawn(const std::string& command, int child_end) {
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, child_end, STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, child_end, STDOUT_FILENO);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes,
-                           POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  sigset_t defaults, none;
-  sigemptyset(&none);
-  sigemptyset(&defaults);
-  for (const int signal : {SIGPIPE, SIGINT, SIGTERM}) sigaddset(&defaults, signal);
-  posix_spawnattr_setsigdefault(&attributes, &defaults);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  std::string shell = "sh", flag = "-c", text = command;
-  char* argv[] = {shell.data(), flag.data(), text.data(), nullptr};
-  int pid = -1;
-  const int error = posix_spawn(&pid, "/bin/sh", &actions, &attributes, argv, environ);
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) throw environment_error("{}: cannot be started: {}", command, std::strerror(error));
-  return pid;
-}
-
 }  // namespace
 
+// A pair of sockets rather than two pipes: writing to a child that is gone is then an error, not a signal.
 LineChild::LineChild(const std::string& command) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
     throw environment_error("{}: no pipe to it: {}", command, std::strerror(errno));
-  socket_ = ends[0];
-  try {
-    pid_ = spawn(command, ends[1]);
-  } catch (...) {
-    ::close(ends[0]);
-    ::close(ends[1]);
-    throw;
-  }
+  const Spawned child = spawn({"/bin/sh", "-c", command}, {ends[1], ends[1], -1}, true);
   ::close(ends[1]);
+  if (child.error != 0) {
+    ::close(ends[0]);
+    throw environment_error("{}: cannot be started: {}", command, std::strerror(child.error));
+  }
+  socket_ = ends[0];
+  pid_ = child.pid;
 }
 
 LineChild::~LineChild() {

@@ -1,10 +1,10 @@
 set encoding utf8
 set terminal dumb nofeed size 80,24 noenhanced mono
-set colorsequence podo
 set title 'ln of the cost, by value of a knob - ’ system ’touch owned’ #' noenhanced
 set xlabel 'ln(cost), with its 95 % interval' noenhanced
 set key bmargin center horizontal width 2 noenhanced
 set errorbars 0
+set xrange [0.44:2.06]
 set yrange [1.5:-0.5]
 set ytics ('"quoted" \ `touch ...(’touch owned’); ’)' 0, '%%s %%d {/Symbol a}_...( EOD !touch owned)' 1) noenhanced
 $curve0 << EOD

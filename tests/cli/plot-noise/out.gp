@@ -1,10 +1,10 @@
 set encoding utf8
 set terminal dumb nofeed size 80,24 noenhanced mono
-set colorsequence podo
 set title 'Gradient noise scale - mlq-simigrad: samples' noenhanced
 set xlabel 'step' noenhanced
 set key bmargin center horizontal width 2 noenhanced
 set errorbars 0
+set xrange [0:11]
 set logscale y
 set yrange [50:5000]
 set ytics ('50' 50, '100' 100, '200' 200, '500' 500, '1k' 1000, '2k' 2000, '5k' 5000) noenhanced

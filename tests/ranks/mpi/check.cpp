@@ -1,5 +1,6 @@
 // Run under mpirun by tests/ranks/mpi: collectives over MPI, in parts too.
 #include <cstdio>
+#include <cstdlib>
 #include <vector>
 
 #include "lib/base/error.h"
@@ -23,13 +24,34 @@ bool gathers(Comm& comm, size_t bytes) {
   return true;
 }
 
+// Many pieces under way at a time, of buffers that lie further apart than pieces are long.
+bool gathers_pieces(Comm& comm) {
+  constexpr size_t kPieces = 50, kBytes = 700, kStride = kPieces * kBytes + 13;
+  std::vector<std::byte> mine(kPieces * kBytes), all(kStride * comm.size(), std::byte{0xee});
+  for (size_t i = 0; i < mine.size(); ++i) mine[i] = byte_of(comm.rank(), i);
+  for (size_t piece = kPieces; piece-- > 0;) {
+    comm.start(std::span(mine).subspan(piece * kBytes, kBytes), all.data() + piece * kBytes, kStride);
+    comm.progress();
+  }
+  comm.finish();
+  for (unsigned rank = 0; rank < comm.size(); ++rank)
+    for (size_t i = 0; i < kStride; ++i)
+      if (all[rank * kStride + i] != (i < mine.size() ? byte_of(rank, i) : std::byte{0xee})) return false;
+  return true;
+}
+
 }  // namespace
 
 int main() {
   try {
-    const auto comm = mlq::ranks::mpi_ranks(60'000'000'000, kPart);
+    const auto late = [](const mlq::Error& error) {
+      std::printf("%s\n", error.what());
+      std::_Exit(static_cast<int>(error.kind()));
+    };
+    const auto comm = mlq::ranks::mpi_ranks(60'000'000'000, late, kPart);
     bool right = comm->size() == 3;
     for (const size_t bytes : {0, 1, 999, 1000, 1001, 2000, 4500}) right = right && gathers(*comm, bytes);
+    right = right && gathers_pieces(*comm);
     comm->barrier();
     std::printf("rank %u: %s\n", comm->rank(), right ? "right" : "wrong");
     return right ? 0 : 1;

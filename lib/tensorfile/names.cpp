@@ -1,11 +1,11 @@
-#include "lib/simigrad/dump/names.h"
+#include "lib/tensorfile/names.h"
 
 #include <algorithm>
 
 #include "lib/base/error.h"
 #include "lib/tensorfile/tensor.h"
 
-namespace mlq::simigrad {
+namespace mlq::tensorfile {
 namespace {
 
 constexpr size_t kLongestSearched = 1024;  // bytes
@@ -26,9 +26,9 @@ bool Names::has(const std::string& name) const {
   if (empty()) return false;
   if (name.size() > kLongestSearched)
     throw input_error("tensor {}: its name has {} bytes; expressions are searched in {} at most",
-                      tensorfile::in_quotes(name), name.size(), kLongestSearched);
+                      in_quotes(name), name.size(), kLongestSearched);
   return std::ranges::any_of(
       expressions_, [&](const std::regex& expression) { return std::regex_search(name, expression); });
 }
 
-}  // namespace mlq::simigrad
+}  // namespace mlq::tensorfile

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace mlq::simigrad {
+namespace mlq::tensorfile {
 
 // Regular expressions (ECMAScript), found anywhere in a name. Thread-safe.
 class Names {
@@ -23,4 +23,4 @@ class Names {
   std::vector<std::regex> expressions_;
 };
 
-}  // namespace mlq::simigrad
+}  // namespace mlq::tensorfile
