@@ -77,8 +77,9 @@ void LatencyModel::fit_line() {
     }
   }
   const double determinant = w * wnn - wn * wn;
-  // With one size only, everything is put on the rows: never promises that a larger batch is cheap.
-  alpha_ = determinant > 1e-9 * w * wnn ? (w * wnl - wn * wl) / determinant : wl / wn;
+  // With one size only, nothing is put on the rows: a larger batch that is tried for it and comes late says
+  // more, once, whereas one that is never tried for fear of the objective keeps the size for ever.
+  alpha_ = determinant > 1e-9 * w * wnn ? (w * wnl - wn * wl) / determinant : 0;
   beta_ = (wl - alpha_ * wn) / w;
   if (alpha_ < 0) {
     alpha_ = 0;
