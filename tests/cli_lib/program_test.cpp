@@ -75,12 +75,16 @@ TEST(ExitStatus, AfterASignalIs128AndTheSignal) {
 }
 
 TEST(Signals, SecondOneKills) {
-  const auto twice = [](Context&) {
-    raise(SIGINT);
-    raise(SIGTERM);
-    return ExitKind::done;
+  const auto twice = [](std::chrono::milliseconds apart) {
+    return run_with([&](Context&) {
+             raise(SIGINT);
+             std::this_thread::sleep_for(apart);
+             raise(SIGTERM);
+             return ExitKind::done;
+           })
+        .status;
   };
-  EXPECT_EXIT(run_with(twice), testing::KilledBySignal(SIGTERM), "");
+  EXPECT_EXIT(twice(std::chrono::milliseconds(150)), testing::KilledBySignal(SIGTERM), "");
 }
 
 TEST(Signals, OnesThatWereIgnoredStayIgnored) {

@@ -127,7 +127,7 @@ cli::Command check_command() {
   command.add("Check", {cli::text("rows", "FILE",
                                   "Rows with their labels: sample records; - is standard input.", a.rows)
                             .file()
-                            .shown_default("the test rows of digits"),
+                            .shown_default("for digits, its test rows"),
                         cli::value_option("at-least", "SHARE", "Exit status 1 if fewer rows are right.",
                                           a.at_least, parse_share)});
   cli::Option sizes;
