@@ -1,26 +1,8 @@
 // A file that says it is the state of a gather: refused with a message, or no larger than the file.
 #include "lib/gather/state_file.h"
-#include "lib/tensorfile/safetensors_header.h"
-#include "tests/fuzz/memory_file.h"
+#include "tests/fuzz/memory_source.h"
 
 namespace mlq::fuzz {
-namespace {
-
-using namespace mlq::tensorfile;
-
-Source source_of(std::string_view bytes) {
-  const SafetensorsHeader header = read_safetensors_header(MemoryFile(bytes));
-  Shard shard;
-  shard.file = "f";
-  shard.size_bytes = bytes.size();
-  shard.data_offset = header.data_offset;
-  shard.metadata = header.metadata;
-  std::vector<Source::File> files;
-  files.push_back({shard, std::make_unique<MemoryFile>(bytes)});
-  return Source("f", std::move(files), header.tensors);
-}
-
-}  // namespace
 
 void check(std::string_view input) {
   try {

@@ -4,9 +4,8 @@
 #include <semaphore>
 
 #include "lib/patch/patched_model.h"
-#include "lib/tensorfile/safetensors_header.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/fuzz/memory_file.h"
+#include "tests/fuzz/memory_source.h"
 
 namespace mlq::fuzz {
 namespace {
@@ -15,18 +14,6 @@ using namespace mlq::tensorfile;
 
 // Far more than the model has; patches may claim it of tensors that they store.
 constexpr uint64_t kMostBytes = uint64_t{8} << 20;
-
-Source source_of(const std::string& bytes) {
-  const SafetensorsHeader header = read_safetensors_header(MemoryFile(bytes));
-  Shard shard;
-  shard.file = "f";
-  shard.size_bytes = bytes.size();
-  shard.data_offset = header.data_offset;
-  shard.metadata = header.metadata;
-  std::vector<Source::File> files;
-  files.push_back({shard, std::make_unique<MemoryFile>(bytes)});
-  return Source("f", std::move(files), header.tensors);
-}
 
 // The model that the corpus was made for: byte i of it is i * 7 % 64.
 const std::string& base_bytes() {

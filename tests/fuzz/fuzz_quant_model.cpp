@@ -1,9 +1,8 @@
 // A file that says it was written by mlq-quant: refused with a message, or all of it is read, decoded and
 // hashed.
 #include "lib/quant/decode.h"
-#include "lib/tensorfile/safetensors_header.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/fuzz/memory_file.h"
+#include "tests/fuzz/memory_source.h"
 
 namespace mlq::fuzz {
 namespace {
@@ -12,18 +11,6 @@ using namespace mlq::tensorfile;
 
 // Far more than any input holds as it is; compressed planes may claim it.
 constexpr uint64_t kMostBytes = uint64_t{8} << 20;
-
-Source source_of(const std::string& bytes) {
-  const SafetensorsHeader header = read_safetensors_header(MemoryFile(bytes));
-  Shard shard;
-  shard.file = "f";
-  shard.size_bytes = bytes.size();
-  shard.data_offset = header.data_offset;
-  shard.metadata = header.metadata;
-  std::vector<Source::File> files;
-  files.push_back({shard, std::make_unique<MemoryFile>(bytes)});
-  return Source("f", std::move(files), header.tensors);
-}
 
 }  // namespace
 
