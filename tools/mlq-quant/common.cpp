@@ -201,8 +201,8 @@ quant::Resources resources(Context& context, uint64_t memory_bytes, uint64_t tot
 }
 
 cli::Option memory_option(uint64_t& memory_bytes) {
-  return cli::value_option("mem", "SIZE", "Memory for the pieces of tensors that are under way.",
-                           memory_bytes, cli::above_zero(parse_size))
+  return cli::value_option("memory", "SIZE", "Memory for what is under way.", memory_bytes,
+                           cli::above_zero(parse_size))
       .shown_default("256MiB");
 }
 
