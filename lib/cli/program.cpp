@@ -11,6 +11,7 @@
 #include "lib/base/io.h"
 #include "lib/cli/generate.h"
 #include "lib/cli/parser.h"
+#include "lib/cli/replaced_input.h"
 #include "lib/cli/secret.h"
 #include "lib/cli/table_rows.h"
 #include "lib/cli/text.h"
@@ -206,6 +207,7 @@ int Invocation::run_command() {
   if (answered(parsed)) return static_cast<int>(ExitKind::done);
   assign_options(options, parsed, [](const char* name) -> const char* { return std::getenv(name); });
   assign_positionals(command.positionals, parsed.words);
+  refuse_replaced_input(context_.shared().output, parsed, command.positionals);
   return static_cast<int>(command.run(context_));
 }
 

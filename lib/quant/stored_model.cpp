@@ -44,6 +44,12 @@ bool scales_finite(const Coding& coding, std::span<const std::byte> scales) {
 
 }  // namespace
 
+bool is_encoded(const tensorfile::Source& source) {
+  for (size_t shard = 0; shard < source.shards(); ++shard)
+    if (value_of(source.shard(shard).metadata, kKindKey) == kKind) return true;
+  return false;
+}
+
 StoredModel::StoredModel(const tensorfile::Source& source) : source_(&source) {
   bool ours = false;
   for (size_t shard = 0; shard < source.shards(); ++shard) {

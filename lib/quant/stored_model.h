@@ -20,6 +20,9 @@ struct StoredTensor {
   uint64_t stored_bytes = 0;
 };
 
+// If mlq-quant encoded it, into a container of its own.
+bool is_encoded(const tensorfile::Source& source);
+
 // The tensors in the order in which their codes lie in the files. Keeps a reference to `source`.
 class StoredModel {
  public:

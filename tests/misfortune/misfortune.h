@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <functional>
 #include <string>
+#include <vector>
 #include <string_view>
 
 #include "tests/misfortune/commands.h"

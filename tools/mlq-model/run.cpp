@@ -134,7 +134,8 @@ cli::Command run_command() {
                  "can reach it.",
                  a.token_file)
            .file(),
-       cli::value_option("duration", "TIME", "End after this time.", a.options.duration_ns, parse_duration),
+       cli::value_option("duration", "TIME", "End after this time.", a.options.duration_ns,
+                         cli::above_zero(parse_duration)),
        cli::value_option("drain-timeout", "TIME", "Time at the end for what was taken in.",
                          a.options.drain_timeout_ns, parse_duration)
            .shown_default("30s")});

@@ -63,11 +63,13 @@ class RecordStream {
 
 // A signal ended the reading of a stream, before there was anything to say. The exit status is the signal's.
 struct Interrupted {};
-// `u2_is_bf16`: see tensorfile::SourceOptions. An environment Error if standard output goes into what is
-// read.
+// `u2_is_bf16`: see tensorfile::SourceOptions. An input Error for the folder of a chain, an environment Error
+// if standard output goes into what is read.
 tensorfile::Source open_weights(const cli::Context& context, const std::string& path, bool u2_is_bf16);
 // The same, and an input Error for a patch.
 tensorfile::Source open_model(const cli::Context& context, const std::string& path, bool u2_is_bf16);
+// The same, and an input Error for what is encoded already.
+tensorfile::Source open_plain_model(const cli::Context& context, const std::string& path, bool u2_is_bf16);
 // The same to the end of what is read, whatever signals come: ranks stop together, between their steps.
 tensorfile::Source open_shard(const std::string& path);
 // A usage Error if `out`, a file or a folder, would take the place of a file of the source. `sharded`: `out`

@@ -11,7 +11,9 @@
 #include "lib/base/units.h"
 #include "lib/cli/provenance.h"
 #include "lib/cli/table.h"
+#include "lib/patch/chain.h"
 #include "lib/patch/patch_file.h"
+#include "lib/quant/stored_model.h"
 #include "lib/records/gather_schema.h"
 #include "lib/records/quant_schema.h"
 #include "tools/mlq-quant/commands.h"
@@ -118,6 +120,11 @@ void refuse_patch(const tensorfile::Source& source) {
                         source.shard(i).file);
 }
 
+void refuse_encoded(const tensorfile::Source& source) {
+  if (quant::is_encoded(source))
+    throw input_error("{}: is encoded already; mlq-quant decode gives its weights back", source.name());
+}
+
 // What a model is read from: its files and, if it has one, their index.
 std::vector<fs::path> files_of(const tensorfile::Source& source) {
   std::vector<fs::path> files;
@@ -129,6 +136,8 @@ std::vector<fs::path> files_of(const tensorfile::Source& source) {
 }  // namespace
 
 tensorfile::Source open_weights(const Context& context, const std::string& path, bool u2_is_bf16) {
+  if (std::error_code none; fs::is_directory(path, none) && patch::Chain::is_chain(path))
+    throw input_error("{}: is a chain of checkpoints; mlq-quant apply makes a model of it", path);
   tensorfile::SourceOptions options;
   options.u2_is_bf16 = u2_is_bf16;
   options.stop = &const_cast<Context&>(context).stop();
@@ -148,10 +157,17 @@ tensorfile::Source open_model(const Context& context, const std::string& path, b
   return source;
 }
 
+tensorfile::Source open_plain_model(const Context& context, const std::string& path, bool u2_is_bf16) {
+  tensorfile::Source source = open_model(context, path, u2_is_bf16);
+  refuse_encoded(source);
+  return source;
+}
+
 tensorfile::Source open_shard(const std::string& path) {
   tensorfile::Source source = tensorfile::open_source(path, {});
   refuse_output_into(source);
   refuse_patch(source);
+  refuse_encoded(source);
   return source;
 }
 

@@ -158,7 +158,7 @@ ExitKind encode(EncodeArguments& a, Context& context) {
   if (a.options.resume && a.options.dry_run)
     throw usage_error("--resume: a dry run writes nothing that could be gone on with");
   const auto begin = std::chrono::steady_clock::now();
-  const tensorfile::Source source = open_model(context, a.in, a.bf16_npy);
+  const tensorfile::Source source = open_plain_model(context, a.in, a.bf16_npy);
   check_output(a.out, source, a.options.largest_shard > 0);
   a.options.config = read_config(a);
   if (!a.plan.empty()) {

@@ -70,7 +70,7 @@ ExitKind plan(PlanArguments& a, Context& context) {
   if (int(budget.bits.has_value()) + int(budget.snr_db.has_value()) + int(budget.rmse.has_value()) != 1)
     throw usage_error("a plan needs one budget: --bits, --snr or --rmse");
   if (!a.importance.empty()) a.options.importance = read_importance(a.importance, context);
-  const tensorfile::Source source = open_model(context, a.in, a.bf16_npy);
+  const tensorfile::Source source = open_plain_model(context, a.in, a.bf16_npy);
   a.options.resources = resources(context, a.memory_bytes, total_bytes(source));
   RecordStream stream(context, {}, context.shared().output);
   stream.run();

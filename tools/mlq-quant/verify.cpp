@@ -78,6 +78,10 @@ ExitKind verify(VerifyArguments& a, Context& context) {
   std::optional<tensorfile::Source> against;
   if (!a.against.empty()) against.emplace(open_model(context, a.against, a.bf16_npy));
   if (against) a.options.against = &*against;
+  if (!a.certificate.empty()) {
+    check_output(a.certificate, source, false, "--certificate");
+    if (against) check_output(a.certificate, *against, false, "--certificate");
+  }
   a.options.resources = resources(context, a.memory_bytes, total_bytes(source));
   RecordStream stream(context, {}, a.records);
   stream.run();

@@ -23,7 +23,8 @@ void add_listening(cli::Command& command, replay::NullServerOptions& o) {
            .shown_default("127.0.0.1:0"),
        cli::value_option("count", "N", "End after so many requests; further ones get 503.", o.count,
                          parse_count),
-       cli::value_option("duration", "TIME", "End after this time.", o.duration_ns, parse_duration)});
+       cli::value_option("duration", "TIME", "End after this time.", o.duration_ns,
+                         cli::above_zero(parse_duration))});
 }
 
 void add_answers(cli::Command& command, replay::NullServerOptions& o) {

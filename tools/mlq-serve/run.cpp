@@ -84,7 +84,8 @@ void add_life(cli::Command& command, serve::GatewayOptions& o) {
        cli::value_option("drain-timeout", "TIME", "Time at the end for what was taken in.",
                          o.drain_timeout_ns, parse_duration)
            .shown_default("30s"),
-       cli::value_option("duration", "TIME", "End after this time.", o.for_ns, parse_duration),
+       cli::value_option("duration", "TIME", "End after this time.", o.for_ns,
+                         cli::above_zero(parse_duration)),
        cli::text("state-dir", "DIR",
                  "Remember knobs that were set, replicas that were added and what was learnt of latencies.",
                  o.state_dir)

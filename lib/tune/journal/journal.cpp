@@ -44,6 +44,9 @@ void take(const jsonl::ObjectParser& object, uint64_t line, const std::string& w
   if (name == "run") {
     JournalRun run;
     run.run = record_of<records::Run>(object, where);
+    if (run.run.tool != "mlq-tune")
+      throw input_error("{}: written by {}; this is no journal of mlq-tune", where,
+                        run.run.tool.empty() ? "nobody that says so" : run.run.tool);
     if (run.run.schema > records::kSchemaVersion)
       throw input_error("{}: written by a newer mlq (schema {}; this one reads up to {})", where,
                         run.run.schema, records::kSchemaVersion);
