@@ -349,6 +349,11 @@ ExitKind send_trace(RunArguments& a, Context& context) {
   if (context.wants_summary()) print_summaries(context, outcome.summaries);
   const records::Summary& all = outcome.summaries.front();
   if (!all.valid) context.warn(fmt::format("the run is not valid: {}", all.why.value_or("")));
+  const bool asked = a.require_valid || !a.options.slo_text.empty();
+  if (asked && all.planned == 0 && !context.stop()) {
+    context.warn("no request counts, which is no answer; is --warmup longer than the trace?");
+    return ExitKind::answer_no;
+  }
   return outcome.cap_aborted ? ExitKind::answer_no : answer(all, a.require_valid);
 }
 
