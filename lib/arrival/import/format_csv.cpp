@@ -96,12 +96,14 @@ class Csv final : public TimedTable {
       bindings_.push_back({place_of(sink(), fields, has_header, named.column), named.field});
     }
     const auto bound = [&](const ArrivalField* field) {
-      return std::any_of(bindings_.begin(), bindings_.end(),
-                         [&](const Binding& b) { return b.field == field; });
+      return std::ranges::find(bindings_, field, &Binding::field) != bindings_.end();
+    };
+    const auto taken = [&](size_t column) {
+      return column == time_at() || std::ranges::find(bindings_, column, &Binding::column) != bindings_.end();
     };
     for (size_t i = 0; has_header && i < fields.size(); ++i) {
       const ArrivalField* field = find_arrival_field(fields[i].text);
-      if (field != nullptr && i != time_at() && !bound(field)) bindings_.push_back({i, field});
+      if (field != nullptr && !taken(i) && !bound(field)) bindings_.push_back({i, field});
     }
   }
 
