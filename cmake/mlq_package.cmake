@@ -3,7 +3,15 @@ install(FILES ${CMAKE_SOURCE_DIR}/man/mlq-records.5 DESTINATION ${CMAKE_INSTALL_
 # lib/cli looks for share/mlq beside bin.
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/data/ DESTINATION share/mlq)
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
-set(CPACK_GENERATOR DEB)
+# A Debian package that does not say what it needs installs and does not run: rather an archive.
+find_program(MLQ_DPKG_SHLIBDEPS dpkg-shlibdeps)
+mark_as_advanced(MLQ_DPKG_SHLIBDEPS)
+if(MLQ_DPKG_SHLIBDEPS)
+  set(CPACK_GENERATOR DEB)
+else()
+  set(CPACK_GENERATOR TGZ)
+  message(STATUS "cpack makes an archive, no Debian package: there is no dpkg-shlibdeps (dpkg-dev)")
+endif()
 set(CPACK_PACKAGE_NAME mlq)
 set(CPACK_PACKAGE_VENDOR "mlq")
 set(CPACK_PACKAGE_CONTACT "mlq maintainers <maintainers@example.org>")

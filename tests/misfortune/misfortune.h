@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <functional>
 #include <string>
-#include <vector>
 #include <string_view>
+#include <vector>
 
 #include "tests/misfortune/commands.h"
 #include "tests/support/process.h"
