@@ -176,6 +176,8 @@ class Reading {
     stream.reader().finish();
     ++streams_;
     const std::string& runs = stream.reader().runs_json();
+    if (const auto [before, first] = names_.emplace(runs, name); !first && !runs.empty())
+      throw input_error("{} and {}: both are the same run, which would count twice", before->second, name);
     if (!runs.empty()) history_ += (history_.empty() ? "" : ",") + runs;
     has_totals_ = stream.has_totals() && (has_totals_ || streams_ == 1);
     if (!stream.has_totals()) return;
@@ -259,6 +261,7 @@ class Reading {
   Terms run_slo_;
   records::Run run_;
   std::string history_;
+  std::map<std::string, std::string> names_;  // of the streams, by what they say of their runs
   std::vector<records::LoadWindow> windows_;
   size_t streams_ = 0;
   bool has_totals_ = false;

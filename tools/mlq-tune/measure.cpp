@@ -8,6 +8,7 @@
 #include "lib/cli/provenance.h"
 #include "lib/cli/table.h"
 #include "lib/tune/drive/measure.h"
+#include "lib/tune/space/changed_point.h"
 #include "tools/mlq-tune/commands.h"
 #include "tools/mlq-tune/target.h"
 
@@ -33,16 +34,7 @@ struct MeasureArguments {
 tune::PointId point_of(const std::string& json, std::string_view option, const tune::Space& space,
                        tune::PointId start) {
   if (json == "start" || json.empty()) return start;
-  tune::Config config = space.config(start);
-  for (const auto& [name, value] : tune::parse_config(json, option)) {
-    const auto knob =
-        std::find_if(config.begin(), config.end(), [&](const auto& k) { return k.first == name; });
-    if (knob == config.end()) throw usage_error("{}: \"{}\" is no knob of the space", option, name);
-    knob->second = value;
-  }
-  const auto point = space.find(config);
-  if (!point) throw usage_error("{}: {} is no valid point of the space", option, tune::config_json(config));
-  return *point;
+  return tune::changed_point(space, start, tune::parse_config(json, option), option);
 }
 
 std::string percent(double log_ratio) { return fmt::format("{:+.1f}%", 100 * fmath::expm1(log_ratio)); }

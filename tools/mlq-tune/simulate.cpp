@@ -7,6 +7,7 @@
 #include "lib/base/units.h"
 #include "lib/cli/provenance.h"
 #include "lib/http/listen_address.h"
+#include "lib/tune/space/changed_point.h"
 #include "lib/tune/surface/serve_sim.h"
 #include "lib/tune/surface/write_surface.h"
 #include "tools/mlq-tune/commands.h"
@@ -71,8 +72,8 @@ ExitKind serve(SimulateArguments& a, Context& context) {
   options.faults = a.faults;
   const tune::Space& space = *options.preset.preset->space;
   if (!a.start.empty()) {
-    options.start = space.find(tune::parse_config(a.start, "--start"));
-    if (!options.start) throw usage_error("--start: {} is no point of {}", a.start, a.preset);
+    options.start =
+        tune::changed_point(space, space.middle(), tune::parse_config(a.start, "--start"), "--start");
   }
   for (const auto* condition : {&a.faults.refuse, &a.faults.crash_on}) {
     if (!*condition) continue;

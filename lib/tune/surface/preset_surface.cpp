@@ -6,6 +6,7 @@
 
 #include "lib/base/error.h"
 #include "lib/tune/measure/level.h"
+#include "lib/tune/space/changed_point.h"
 #include "lib/tune/surface/preset.h"
 #include "lib/tune/surface/surface.h"
 
@@ -25,7 +26,8 @@ class PresetSurface : public Surface {
       : choice_(std::move(choice)),
         noise_{options.sigma.value_or(0.08), options.spikes.value_or(0.02)},
         requests_(std::max(options.truth_requests, kFewestRequests)),
-        start_(options.start ? space().nearest(*options.start) : space().middle()) {
+        start_(options.start ? changed_point(space(), space().middle(), *options.start, "--start")
+                             : space().middle()) {
     for (const size_t level : choice_.levels) {
       const PresetLevel& load = choice_.preset->levels[level];
       levels_.push_back(level_of(load.rate_per_s, std::nullopt));

@@ -9,6 +9,7 @@
 #include "lib/base/error.h"
 #include "lib/base/fmath.h"
 #include "lib/records/tune_schema.h"
+#include "lib/tune/space/changed_point.h"
 #include "lib/tune/surface/surface.h"
 
 namespace mlq::tune {
@@ -205,7 +206,8 @@ class RecordedSurface : public Surface {
     if (options.sigma || options.recorded_sigma || options.spikes)
       noise_ = SurfaceNoise{options.recorded_sigma ? spread(cells_) : options.sigma.value_or(0),
                             options.spikes.value_or(0)};
-    start_ = options.start ? space_->nearest(*options.start) : space_->middle();
+    start_ = options.start ? changed_point(*space_, space_->middle(), *options.start, "--start")
+                           : space_->middle();
   }
 
   const std::string& name() const override { return name_; }
