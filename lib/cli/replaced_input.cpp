@@ -23,7 +23,8 @@ bool may_be_records(const std::string& path) {
   if (!fd || ::read(fd.get(), first.data(), first.size()) <= 0) return true;
   const std::string_view text(first.data(), first.size());
   constexpr std::string_view kZstd = "\x28\xb5\x2f\xfd", kGzip = "\x1f\x8b", kXz = "\xfd\x37\x7a";
-  return text.starts_with('{') || text == kZstd || text.starts_with(kGzip) || text.starts_with(kXz);
+  const bool object = text.starts_with('{') && text.find('\0') == text.npos;  // and no binary number
+  return object || text == kZstd || text.starts_with(kGzip) || text.starts_with(kXz);
 }
 
 bool lies_in(const fs::path& file, const fs::path& folder) {
@@ -49,7 +50,7 @@ void refuse_replaced_input(const std::string& output, const Parsed& parsed,
       positionals, [](const Positional& positional) { return positional.complete != Complete::none; });
   if (!named) return;
   for (const std::string& word : parsed.words) {
-    if (fs::is_directory(word, none) && lies_in(output, word))
+    if (fs::is_directory(word, none) && lies_in(output, word) && !may_be_records(output))
       throw usage_error("-o: {} is in the input, and would be replaced; write to another file", output);
     if (fs::equivalent(output, word, none) && !may_be_records(word))
       throw usage_error("-o: {} is the input, and would be replaced; write to another file", output);

@@ -1,6 +1,8 @@
 // mlq-quant chain: a folder of checkpoints and the patches between them.
 #include "lib/patch/chain_work.h"
 
+#include <filesystem>
+
 #include "lib/base/units.h"
 #include "lib/cli/table.h"
 #include "lib/records/quant_schema.h"
@@ -129,6 +131,10 @@ ExitKind chain(const ChainArguments& a, Context& context) {
     throw usage_error("--add, --verify, --drop-before: one at a time");
   if (a.add.empty() && (a.step || a.anchor || a.anchor_every || a.codec != "auto"))
     throw usage_error("--step, --anchor, --anchor-every, --codec: without --add there is nothing to add");
+  std::error_code none;
+  if (std::filesystem::equivalent(std::filesystem::path(a.folder) / "chain.jsonl", context.shared().output,
+                                  none))
+    throw usage_error("-o: {} is of the chain", context.shared().output);
   if (a.verify) return verify(a, context);
   if (!a.add.empty())
     add(a, context);
