@@ -4,6 +4,7 @@
 #include "kernels/block_int.h"
 #include "kernels/cast.h"
 #include "kernels/delta.h"
+#include "kernels/dither.h"
 #include "kernels/ec.h"
 #include "kernels/float8.h"
 #include "kernels/gram_block.h"
@@ -35,6 +36,14 @@ void delta_encode_cuda(const BlockIntSpec&, const BlockLayout&, Float, const voi
 }
 void delta_apply_cuda(const BlockIntSpec&, const BlockLayout&, const uint8_t*, const void*, Float, void*,
                       uint64_t*, Stream) {
+  std::abort();
+}
+void dither_encode_cuda(const BlockIntSpec&, const BlockLayout&, const DitherKey&, uint64_t, Float,
+                        const void*, uint8_t*, void*, EncodeCounts*, Stream) {
+  std::abort();
+}
+void dither_decode_cuda(const BlockIntSpec&, const BlockLayout&, const DitherKey&, uint64_t, const uint8_t*,
+                        const void*, Float, void*, uint64_t*, Stream) {
   std::abort();
 }
 void ec_encode_cuda(float, uint64_t, Float, const void*, uint8_t*, uint8_t*, void*, uint64_t*, void*,

@@ -43,10 +43,6 @@ bool uses_dither(const Settings& settings, const Frame& frame) {
   return settings.cancel == Cancel::dither && !frame.key;
 }
 
-DitherKey dither_key(const Settings& settings, const Part& part, const Frame& frame) {
-  return {settings.seed, part.tensor, frame.step, settings.strata};
-}
-
 // A block at a time with the scale of ZeRO++ (csrc/quantization): 2^bits levels over twice the largest
 // magnitude, the positive extreme cut to the largest code.
 void encode_as_qwz(const Place& place, Float source, const void* w, EncodeCounts* counts) {
@@ -113,6 +109,10 @@ void encode_residual(const Settings& settings, const Part& part, const Frame& fr
 
 }  // namespace
 
+DitherKey dither_key(const Settings& settings, const Part& part, const Frame& frame) {
+  return dither_key(settings.seed, part.tensor, frame.step, settings.strata);
+}
+
 BlockIntSpec spec_of(const Settings& settings, const Frame& frame) {
   if (frame.key && settings.key_bits != 0 && settings.cancel == Cancel::delta)
     return {settings.key_bits, settings.key_bits == 8 ? Grid::absmax : Grid::sign, settings.scale, false};
@@ -155,10 +155,10 @@ void encode_piece(const Settings& settings, const Part& part, const Frame& frame
   if (uses_dither(settings, frame)) {
     const DitherKey key = dither_key(settings, part, frame);
     const uint64_t first = part.first + piece.first;
-    dither_encode(place.spec, place.layout, key, first, part.source, from, place.codes, place.scales,
-                  &counts.encoded);
-    dither_decode(place.spec, place.layout, key, first, place.codes, place.scales, settings.state, to,
-                  &counts.saturated);
+    dither_encode_cpu(place.spec, place.layout, key, first, part.source, from, place.codes, place.scales,
+                      &counts.encoded);
+    dither_decode_cpu(place.spec, place.layout, key, first, place.codes, place.scales, settings.state, to,
+                      &counts.saturated);
   } else if (settings.cancel == Cancel::residual) {
     encode_residual(settings, part, frame, place, from, Residual(settings, part, piece, residual),
                     Residual(settings, part, piece, next_residual), to, counts);
@@ -182,8 +182,8 @@ void apply_piece(const Settings& settings, const Part& part, const Frame& frame,
   const Place place =
       place_of(settings, frame, piece, const_cast<uint8_t*>(codes), const_cast<void*>(scales));
   if (uses_dither(settings, frame)) {
-    dither_decode(place.spec, place.layout, dither_key(settings, part, frame), part.first + piece.first,
-                  place.codes, place.scales, settings.state, to, saturated);
+    dither_decode_cpu(place.spec, place.layout, dither_key(settings, part, frame), part.first + piece.first,
+                      place.codes, place.scales, settings.state, to, saturated);
     return;
   }
   if (!uses_state(settings, frame)) std::memset(to, 0, piece.count * size_of(settings.state));

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/dither.h"
 #include "lib/gather/settings.h"
 
 namespace mlq::gather {
@@ -30,6 +31,9 @@ struct Frame {
   bool key = false;  // does not depend on what is held
   bool raw = false;  // values of the state's type
 };
+
+// The offsets of a part, for its own elements of the tensor.
+kernels::DitherKey dither_key(const Settings& settings, const Part& part, const Frame& frame);
 
 // Key frames have key_bits, 8 of them absmax; else as `settings` says.
 kernels::BlockIntSpec spec_of(const Settings& settings, const Frame& frame);

@@ -1,0 +1,144 @@
+// Subtractive dither: offsets by their definition, and what they do to the error.
+#include "kernels/dither.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/kernels/inputs.h"
+
+namespace mlq::kernels::test {
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+
+constexpr DitherKey kKey = {{0x13198a2eu, 0x03707344u}, 11, 3, 0};
+
+float rounded(double x) { return static_cast<float>(x); }
+
+// By the definition: each operation exact, and rounded once.
+double offset_of(const DitherKey& key, uint64_t element) {
+  const uint64_t draw = element / 4;
+  const PhiloxCounter w = philox4x32_10(
+      {static_cast<uint32_t>(draw), static_cast<uint32_t>(draw >> 32), key.period, key.tensor}, key.philox);
+  const uint32_t words[] = {w.c0, w.c1, w.c2, w.c3};
+  const float u = rounded(static_cast<double>(words[element % 4] / 256) / 16777216);
+  const double shifted = rounded(static_cast<double>(u) + static_cast<double>(key.shift));
+  return rounded(shifted - std::floor(shifted) - 0.5);
+}
+
+struct Coded {
+  Bytes codes, scales;
+  EncodeCounts counts;
+  bool operator==(const Coded& other) const {
+    return codes == other.codes && scales == other.scales &&
+           std::memcmp(&counts, &other.counts, sizeof counts) == 0;
+  }
+};
+Coded encoded(const BlockIntSpec& spec, const BlockLayout& layout, const DitherKey& key, uint64_t first,
+              const Array& x) {
+  Coded out{Bytes(layout.code_bytes(spec.bits)), Bytes(layout.blocks() * size_of(spec.scale)), {}};
+  dither_encode_cpu(spec, layout, key, first, x.type(), x.data(), out.codes.data(), out.scales.data(),
+                    &out.counts);
+  return out;
+}
+Array decoded(const BlockIntSpec& spec, const BlockLayout& layout, const DitherKey& key, uint64_t first,
+              const Coded& coded, Float target) {
+  Array out(target, layout.elems());
+  uint64_t saturated = 0;
+  dither_decode_cpu(spec, layout, key, first, coded.codes.data(), coded.scales.data(), target, out.data(),
+                    &saturated);
+  return out;
+}
+
+TEST(DitherOffset, IsThatOfTheDefinition) {
+  for (const float shift : {0.0f, 0.25f, 1 / 3.0f, 0.875f, 1 - 0x1p-23f}) {
+    const DitherKey key = {kKey.philox, kKey.period, kKey.tensor, shift};
+    for (const uint64_t begin : {uint64_t{0}, uint64_t{1001}, (uint64_t{1} << 34) - 8})
+      for (uint64_t e = begin; e < begin + 16; ++e) {
+        EXPECT_EQ(static_cast<double>(dither_offset(key, e)), offset_of(key, e)) << e;
+        EXPECT_GE(dither_offset(key, e), -0.5f);
+        EXPECT_LT(dither_offset(key, e), 0.5f);
+      }
+  }
+}
+
+// For a weight of 0 in a block with a scale of 1, by hand: code 0 where the offset is below 1/2, and minus
+// the offset is what is decoded.
+TEST(Dither, OfZeroIsItsOffset) {
+  Array x(Float::f32, 64);
+  x.set(0, 7);
+  const BlockIntSpec spec{4, Grid::absmax, Float::f32};
+  const BlockLayout layout{1, 64, 64};
+  for (const uint64_t first : {uint64_t{0}, uint64_t{3}, uint64_t{64}}) {
+    const Array y = decoded(spec, layout, kKey, first, encoded(spec, layout, kKey, first, x), Float::f32);
+    for (uint64_t i = 1; i < 64; ++i)
+      EXPECT_EQ(static_cast<double>(y.at(i)), -offset_of(kKey, first + i)) << i;
+  }
+}
+
+TEST(Dither, DoesNotDependOnHowATensorIsCut) {
+  constexpr uint64_t kElems = 64 * 20 + 7;
+  const Array x = make_input(Input::nonfinite, Float::bf16, kElems);
+  for (const unsigned bits : {8u, 4u, 3u, 2u})
+    for (const uint64_t first : {0, 5}) {
+      const BlockIntSpec spec{bits, Grid::sign, Float::bf16};
+      const Coded whole = encoded(spec, {1, kElems, 64}, kKey, first, x);
+      Coded pieces;
+      for (uint64_t at = 0; at < kElems; at += 3 * 64) {
+        const uint64_t elems = std::min<uint64_t>(3 * 64, kElems - at);
+        Array part(x.type(), elems);
+        for (uint64_t i = 0; i < elems; ++i) part.set(i, x.at(at + i));
+        const Coded piece = encoded(spec, {1, elems, 64}, kKey, first + at, part);
+        pieces.codes.insert(pieces.codes.end(), piece.codes.begin(), piece.codes.end());
+        pieces.scales.insert(pieces.scales.end(), piece.scales.begin(), piece.scales.end());
+        pieces.counts.nonfinite += piece.counts.nonfinite;
+      }
+      EXPECT_EQ(pieces, whole);
+      EXPECT_GT(whole.counts.nonfinite, 0u);
+    }
+}
+
+// Elements within the range of codes, their block's scale kept at 1 by its first element.
+Array within_range(uint64_t elems, float q) {
+  Array x(Float::f32, elems);
+  for (uint64_t i = 0; i < elems; ++i) {
+    const auto u = static_cast<float>(random_words(i, 77).c0 >> 8) * 0x1p-24f;
+    x.set(i, i % 64 == 0 ? q : (2 * u - 1) * (q - 0.5f));
+  }
+  return x;
+}
+
+// With offsets (k + d) / n - 1/2, k = 0 ... n - 1, the sum of n codes is floor(n x + d): n errors add up to
+// one rounding of n x, uniform in [-1/2, 1/2).
+TEST(Dither, ErrorsOfAPeriodAddUpToOneRounding) {
+  constexpr uint64_t kElems = 1 << 14;
+  const BlockLayout layout{1, kElems, 64};
+  for (const unsigned bits : {8u, 4u, 3u}) {
+    const BlockIntSpec spec{bits, Grid::absmax, Float::f32};
+    const float q = static_cast<float>((1 << (bits - 1)) - 1);
+    const Array x = within_range(kElems, q);
+    for (const unsigned n : {1u, 2u, 5u, 16u}) {
+      std::vector<double> sum(kElems);
+      for (unsigned i = 0; i < n; ++i) {
+        DitherKey key = kKey;
+        key.shift = static_cast<float>(i) / static_cast<float>(n);
+        const Array y = decoded(spec, layout, key, 0, encoded(spec, layout, key, 0, x), Float::f32);
+        for (uint64_t e = 0; e < kElems; ++e)
+          sum[e] += static_cast<double>(y.at(e)) - static_cast<double>(x.at(e));
+      }
+      double mean = 0, energy = 0, largest = 0;
+      for (uint64_t e = 0; e < kElems; ++e) {
+        if (e % 64 == 0) continue;  // may be clamped
+        mean += sum[e];
+        energy += sum[e] * sum[e];
+        largest = std::max(largest, std::abs(sum[e]));
+      }
+      const double count = kElems / 64 * 63;
+      EXPECT_LE(largest, 0.5 + 1e-4) << bits << " bits, " << n << " strata";
+      EXPECT_NEAR(energy / count * 12, 1, .03) << bits << " bits, " << n << " strata";
+      EXPECT_NEAR(mean / count, 0, 4 * std::sqrt(1 / (12 * count))) << bits << " bits, " << n << " strata";
+    }
+  }
+}
+
+}  // namespace
+}  // namespace mlq::kernels::test
