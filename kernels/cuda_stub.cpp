@@ -6,12 +6,14 @@
 #include "kernels/delta.h"
 #include "kernels/dither.h"
 #include "kernels/ec.h"
+#include "kernels/feedback.h"
 #include "kernels/float8.h"
 #include "kernels/gram_block.h"
 #include "kernels/lut4.h"
 #include "kernels/mx.h"
 #include "kernels/nvfp4.h"
 #include "kernels/ordered_diff.h"
+#include "kernels/qwz.h"
 #include "kernels/sums.h"
 #include "kernels/xxh3_leaves.h"
 
@@ -30,6 +32,7 @@ void block_int_decode_cuda(const BlockIntSpec&, const BlockLayout&, const uint8_
   std::abort();
 }
 void cast_cuda(uint64_t, Float, const void*, Float, void*, uint64_t*, Stream) { std::abort(); }
+void count_nonfinite_cuda(uint64_t, Float, const void*, uint64_t*, Stream) { std::abort(); }
 void delta_encode_cuda(const BlockIntSpec&, const BlockLayout&, Float, const void*, Float, void*, uint8_t*,
                        void*, EncodeCounts*, uint64_t*, Stream) {
   std::abort();
@@ -54,6 +57,10 @@ void ec_decode_cuda(float, uint64_t, const uint8_t*, const uint8_t*, Float, cons
                     uint64_t*, Stream) {
   std::abort();
 }
+void feedback_compensate_cuda(uint64_t, Float, const void*, float, const float*, float*, Stream) {
+  std::abort();
+}
+void feedback_residual_cuda(uint64_t, const float*, Float, const void*, float*, Stream) { std::abort(); }
 void float8_encode_cuda(const Float8Spec&, const BlockLayout&, Float, const void*, uint8_t*, void*,
                         EncodeCounts*, Stream) {
   std::abort();
@@ -99,6 +106,10 @@ void ordered_patch_cuda(WordKind, uint64_t, const uint8_t*, const uint8_t*, uint
 void xor_planes_cuda(unsigned, uint64_t, const void*, const void*, uint8_t*, Stream) { std::abort(); }
 void xor_unplanes_cuda(unsigned, uint64_t, const uint8_t*, void*, Stream) { std::abort(); }
 void gram_blocks_cuda(const GramGroups&, uint64_t, double*, NonFinite*, Stream) { std::abort(); }
+void qwz_encode_cuda(const BlockIntSpec&, const BlockLayout&, Float, const void*, uint8_t*, void*,
+                     EncodeCounts*, Stream) {
+  std::abort();
+}
 void value_sums_cuda(uint64_t, Float, const void*, ValueSums*, Stream) { std::abort(); }
 void error_sums_cuda(uint64_t, Float, const void*, Float, const void*, ErrorSums*, Stream) { std::abort(); }
 void xxh3_leaves_cuda(const void*, uint64_t, uint8_t*, Stream) { std::abort(); }

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/block_int_math.h"
-#include "kernels/block_walk.h"
 #include "kernels/cast.h"
 #include "kernels/delta.h"
+#include "kernels/feedback.h"
+#include "kernels/qwz.h"
 #include "lib/gather/dither.h"
 
 namespace mlq::gather {
@@ -41,20 +41,6 @@ bool uses_state(const Settings& settings, const Frame& frame) {
 }
 bool uses_dither(const Settings& settings, const Frame& frame) {
   return settings.cancel == Cancel::dither && !frame.key;
-}
-
-// A block at a time with the scale of ZeRO++ (csrc/quantization): 2^bits levels over twice the largest
-// magnitude, the positive extreme cut to the largest code.
-void encode_as_qwz(const Place& place, Float source, const void* w, EncodeCounts* counts) {
-  for_each_block(place.layout, [&](const BlockSpan& block) {
-    EncodeCounts seen;  // the encoder counts what is not finite
-    const float absmax = absolute(block_extreme(source, w, block, &seen));
-    const BlockScale scale = block_scale(place.spec.scale, absmax / half_range(place.spec.bits), absmax);
-    count_scale(scale, counts);
-    store(place.spec.scale, place.scales, block.index, scale.value);
-    block_int_encode_scaled_simd(place.spec, {1, block.size, block.size}, source, at(w, source, block.first),
-                                 scale.value, place.codes + block.col * place.spec.bits / 8, counts);
-  });
 }
 
 // The residual of a piece: codes of the whole part, then its scales, or values.
@@ -97,14 +83,14 @@ void encode_residual(const Settings& settings, const Part& part, const Frame& fr
                      PartCounts& counts) {
   const bool begins = settings.residual_reset != 0 && frame.step % settings.residual_reset == 0;
   const auto beta = static_cast<float>(begins ? 0 : settings.beta);
-  float x[kPiece], r[kPiece];
-  residual.load(r);
-  for (uint64_t i = 0; i < place.layout.cols; ++i) x[i] = load(part.source, w, i) + beta * r[i];
+  const uint64_t elems = place.layout.cols;
+  float x[kPiece];
+  residual.load(x);
+  feedback_compensate_simd(elems, part.source, w, beta, x, x);
   delta_encode_simd(place.spec, place.layout, Float::f32, x, settings.state, next, place.codes, place.scales,
                     &counts.encoded, &counts.saturated);
-  for (uint64_t i = 0; i < place.layout.cols; ++i)
-    r[i] = finite_or_zero(x[i]) - load(settings.state, next, i);
-  next_residual.store(r);
+  feedback_residual_simd(elems, x, settings.state, next, x);
+  next_residual.store(x);
 }
 
 }  // namespace
@@ -140,8 +126,7 @@ void encode_piece(const Settings& settings, const Part& part, const Frame& frame
   const void* const from = at(w, part.source, piece.first);
   void* const to = at(next, settings.state, piece.first);
   if (is_raw(settings, frame)) {
-    for (uint64_t i = 0; i < piece.count; ++i)
-      counts.encoded.nonfinite += !is_finite(load(part.source, from, i));
+    count_nonfinite_simd(piece.count, part.source, from, &counts.encoded.nonfinite);
     cast_simd(piece.count, part.source, from, settings.state, to, &counts.saturated);
     std::memcpy(codes + piece.first * size_of(settings.state), to, piece.count * size_of(settings.state));
     return;
@@ -163,7 +148,7 @@ void encode_piece(const Settings& settings, const Part& part, const Frame& frame
     encode_residual(settings, part, frame, place, from, Residual(settings, part, piece, residual),
                     Residual(settings, part, piece, next_residual), to, counts);
   } else if (settings.qwz) {
-    encode_as_qwz(place, part.source, from, &counts.encoded);
+    qwz_encode_simd(place.spec, place.layout, part.source, from, place.codes, place.scales, &counts.encoded);
     delta_apply_simd(place.spec, place.layout, place.codes, place.scales, settings.state, to,
                      &counts.saturated);
   } else {
