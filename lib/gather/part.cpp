@@ -35,14 +35,6 @@ Place place_of(const Settings& settings, const Frame& frame, const PieceRange& p
           at(scales, spec.scale, piece.first / settings.block)};
 }
 
-// Dither and deltas alike send what does not depend on the past in a key frame.
-bool uses_state(const Settings& settings, const Frame& frame) {
-  return settings.cancel == Cancel::delta && !frame.key;
-}
-bool uses_dither(const Settings& settings, const Frame& frame) {
-  return settings.cancel == Cancel::dither && !frame.key;
-}
-
 // The residual of a piece: codes of the whole part, then its scales, or values.
 class Residual {
  public:
@@ -50,28 +42,29 @@ class Residual {
       : small_(settings.residual_type == ResidualType::int8), layout_{1, piece.count, settings.block} {
     auto* const bytes = static_cast<uint8_t*>(const_cast<void*>(memory));
     codes_ = bytes + piece.first * (small_ ? 1 : sizeof(float));
-    scales_ = bytes + even(part.elems) + piece.first / settings.block * size_of(kSpec.scale);
+    scales_ =
+        bytes + residual_scales(part.elems) + piece.first / settings.block * size_of(kResidualSpec.scale);
   }
   static uint64_t bytes(const Settings& settings, uint64_t elems) {
     if (settings.residual_type == ResidualType::f32) return elems * sizeof(float);
-    return even(elems) + BlockLayout{1, elems, settings.block}.blocks() * size_of(kSpec.scale);
+    return residual_scales(elems) +
+           BlockLayout{1, elems, settings.block}.blocks() * size_of(kResidualSpec.scale);
   }
 
   void load(float* values) const {
     uint64_t cut = 0;
-    if (small_) return block_int_decode_simd(kSpec, layout_, codes_, scales_, Float::f32, values, &cut);
+    if (small_)
+      return block_int_decode_simd(kResidualSpec, layout_, codes_, scales_, Float::f32, values, &cut);
     std::memcpy(values, codes_, layout_.cols * sizeof(float));
   }
   void store(const float* values) const {
     EncodeCounts counts;
-    if (small_) return block_int_encode_simd(kSpec, layout_, Float::f32, values, codes_, scales_, &counts);
+    if (small_)
+      return block_int_encode_simd(kResidualSpec, layout_, Float::f32, values, codes_, scales_, &counts);
     std::memcpy(codes_, values, layout_.cols * sizeof(float));
   }
 
  private:
-  static constexpr BlockIntSpec kSpec{8, Grid::absmax, Float::bf16, false};
-  static constexpr uint64_t even(uint64_t bytes) { return bytes + bytes % 2; }
-
   bool small_;
   BlockLayout layout_;
   uint8_t* codes_;
@@ -81,12 +74,10 @@ class Residual {
 void encode_residual(const Settings& settings, const Part& part, const Frame& frame, const Place& place,
                      const void* w, const Residual& residual, const Residual& next_residual, void* next,
                      PartCounts& counts) {
-  const bool begins = settings.residual_reset != 0 && frame.step % settings.residual_reset == 0;
-  const auto beta = static_cast<float>(begins ? 0 : settings.beta);
   const uint64_t elems = place.layout.cols;
   float x[kPiece];
   residual.load(x);
-  feedback_compensate_simd(elems, part.source, w, beta, x, x);
+  feedback_compensate_simd(elems, part.source, w, residual_share(settings, frame), x, x);
   delta_encode_simd(place.spec, place.layout, Float::f32, x, settings.state, next, place.codes, place.scales,
                     &counts.encoded, &counts.saturated);
   feedback_residual_simd(elems, x, settings.state, next, x);
@@ -109,6 +100,13 @@ bool is_raw(const Settings& settings, const Frame& frame) {
   return frame.raw || (frame.key && settings.key_bits == 0 && settings.cancel == Cancel::delta);
 }
 
+bool uses_state(const Settings& settings, const Frame& frame) {
+  return settings.cancel == Cancel::delta && !frame.key;
+}
+bool uses_dither(const Settings& settings, const Frame& frame) {
+  return settings.cancel == Cancel::dither && !frame.key;
+}
+
 uint64_t code_bytes(const Settings& settings, const Frame& frame, uint64_t elems) {
   if (is_raw(settings, frame)) return elems * size_of(settings.state);
   return BlockLayout{1, elems, settings.block}.code_bytes(spec_of(settings, frame).bits);
@@ -116,6 +114,11 @@ uint64_t code_bytes(const Settings& settings, const Frame& frame, uint64_t elems
 uint64_t scale_bytes(const Settings& settings, const Frame& frame, uint64_t elems) {
   if (is_raw(settings, frame)) return 0;
   return BlockLayout{1, elems, settings.block}.blocks() * size_of(settings.scale);
+}
+
+float residual_share(const Settings& settings, const Frame& frame) {
+  const bool begins = settings.residual_reset != 0 && frame.step % settings.residual_reset == 0;
+  return static_cast<float>(begins ? 0 : settings.beta);
 }
 
 uint64_t residual_bytes(const Settings& settings, uint64_t elems) { return Residual::bytes(settings, elems); }
