@@ -155,7 +155,10 @@ struct Padded {
 };
 
 void compare(const BlockIntSpec& spec, const BlockLayout& layout, uint64_t first, const Array& x) {
-  const DitherKey key = {kKey.philox, kKey.period, kKey.tensor, 0.375f};
+  // With an element whose sum is 1, which is taken for 0.
+  const uint64_t middle = first + layout.elems() / 2;
+  const DitherKey key = {kKey.philox, kKey.period, kKey.tensor, 0.5f - dither_offset(kKey, middle)};
+  ASSERT_EQ(dither_offset(key, middle), -0.5f);
   Padded codes(layout.code_bytes(spec.bits)), scales(layout.blocks() * size_of(spec.scale)), out(x.bytes());
   EncodeCounts counts;
   uint64_t saturated = 0;
