@@ -30,6 +30,9 @@ float dither_offset(const DitherKey& key, uint64_t element);
 void dither_encode_cpu(const BlockIntSpec& spec, const BlockLayout& layout, const DitherKey& key,
                        uint64_t first, Float source, const void* x, uint8_t* codes, void* scales,
                        EncodeCounts* counts);
+void dither_encode_simd(const BlockIntSpec& spec, const BlockLayout& layout, const DitherKey& key,
+                        uint64_t first, Float source, const void* x, uint8_t* codes, void* scales,
+                        EncodeCounts* counts);
 void dither_encode_cuda(const BlockIntSpec& spec, const BlockLayout& layout, const DitherKey& key,
                         uint64_t first, Float source, const void* x, uint8_t* codes, void* scales,
                         EncodeCounts* counts, Stream stream);
@@ -38,6 +41,9 @@ void dither_encode_cuda(const BlockIntSpec& spec, const BlockLayout& layout, con
 void dither_decode_cpu(const BlockIntSpec& spec, const BlockLayout& layout, const DitherKey& key,
                        uint64_t first, const uint8_t* codes, const void* scales, Float target, void* out,
                        uint64_t* saturated);
+void dither_decode_simd(const BlockIntSpec& spec, const BlockLayout& layout, const DitherKey& key,
+                        uint64_t first, const uint8_t* codes, const void* scales, Float target, void* out,
+                        uint64_t* saturated);
 void dither_decode_cuda(const BlockIntSpec& spec, const BlockLayout& layout, const DitherKey& key,
                         uint64_t first, const uint8_t* codes, const void* scales, Float target, void* out,
                         uint64_t* saturated, Stream stream);

@@ -143,10 +143,10 @@ void encode_piece(const Settings& settings, const Part& part, const Frame& frame
   if (uses_dither(settings, frame)) {
     const DitherKey key = dither_key(settings, part, frame);
     const uint64_t first = part.first + piece.first;
-    dither_encode_cpu(place.spec, place.layout, key, first, part.source, from, place.codes, place.scales,
-                      &counts.encoded);
-    dither_decode_cpu(place.spec, place.layout, key, first, place.codes, place.scales, settings.state, to,
-                      &counts.saturated);
+    dither_encode_simd(place.spec, place.layout, key, first, part.source, from, place.codes, place.scales,
+                       &counts.encoded);
+    dither_decode_simd(place.spec, place.layout, key, first, place.codes, place.scales, settings.state, to,
+                       &counts.saturated);
   } else if (settings.cancel == Cancel::residual) {
     encode_residual(settings, part, frame, place, from, Residual(settings, part, piece, residual),
                     Residual(settings, part, piece, next_residual), to, counts);
@@ -170,8 +170,8 @@ void apply_piece(const Settings& settings, const Part& part, const Frame& frame,
   const Place place =
       place_of(settings, frame, piece, const_cast<uint8_t*>(codes), const_cast<void*>(scales));
   if (uses_dither(settings, frame)) {
-    dither_decode_cpu(place.spec, place.layout, dither_key(settings, part, frame), part.first + piece.first,
-                      place.codes, place.scales, settings.state, to, saturated);
+    dither_decode_simd(place.spec, place.layout, dither_key(settings, part, frame), part.first + piece.first,
+                       place.codes, place.scales, settings.state, to, saturated);
     return;
   }
   if (!uses_state(settings, frame)) std::memset(to, 0, piece.count * size_of(settings.state));

@@ -181,8 +181,8 @@ class Line {
     uint64_t saturated = 0;
     uint8_t* const codes = codes_.data() + piece.first * spec.bits / 8;
     uint8_t* const scales = scales_.data() + piece.first / settings_.block * size_of(spec.scale);
-    kernels::dither_encode_cpu(spec, layout, key, piece.first, Float::f32, w.data() + piece.first, codes,
-                               scales, &counts);
+    kernels::dither_encode_simd(spec, layout, key, piece.first, Float::f32, w.data() + piece.first, codes,
+                                scales, &counts);
     kernels::block_int_decode_simd(spec, layout, codes, scales, settings_.state,
                                    held_.data() + piece.first * size_of(settings_.state), &saturated);
   }

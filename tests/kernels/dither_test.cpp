@@ -1,9 +1,9 @@
-// Subtractive dither: offsets by their definition, and what they do to the error.
+// Subtractive dither: offsets by their definition, what they do to the error, and that the SIMD version is
+// the twin.
 #include "kernels/dither.h"
 
-#include <gtest/gtest.h>
-
 #include "tests/kernels/inputs.h"
+#include "tests/kernels/simd_targets.h"
 
 namespace mlq::kernels::test {
 namespace {
@@ -138,6 +138,67 @@ TEST(Dither, ErrorsOfAPeriodAddUpToOneRounding) {
       EXPECT_NEAR(mean / count, 0, 4 * std::sqrt(1 / (12 * count))) << bits << " bits, " << n << " strata";
     }
   }
+}
+
+constexpr size_t kGuard = 64;
+constexpr uint8_t kUntouched = 0xa5;
+
+const std::vector<BlockLayout> kLayouts = {
+    {1, 64 * 37 + 13, 64}, {3, 200, 32},           {5, 72, 16},     {1, 1, 64},
+    {7, 33, 64},           {1, 128 * 17 + 3, 128}, {4, 1000, 1000}, {1, 8192 + 4001, 8192},
+    {1, 16384, 16384},     {1, 20'001, 20'001}};
+
+struct Padded {
+  Bytes bytes;
+  explicit Padded(size_t size) : bytes(size + kGuard, kUntouched) {}
+  uint8_t* data() { return bytes.data(); }
+};
+
+void compare(const BlockIntSpec& spec, const BlockLayout& layout, uint64_t first, const Array& x) {
+  // With an element whose sum is 1, which is taken for 0.
+  const uint64_t middle = first + layout.elems() / 2;
+  const DitherKey key = {kKey.philox, kKey.period, kKey.tensor, 0.5f - dither_offset(kKey, middle)};
+  ASSERT_EQ(dither_offset(key, middle), -0.5f);
+  Padded codes(layout.code_bytes(spec.bits)), scales(layout.blocks() * size_of(spec.scale)), out(x.bytes());
+  EncodeCounts counts;
+  uint64_t saturated = 0;
+  dither_encode_cpu(spec, layout, key, first, x.type(), x.data(), codes.data(), scales.data(), &counts);
+  dither_decode_cpu(spec, layout, key, first, codes.data(), scales.data(), x.type(), out.data(), &saturated);
+  on_every_simd_target([&] {
+    Padded simd_codes(layout.code_bytes(spec.bits)), simd_scales(layout.blocks() * size_of(spec.scale)),
+        simd_out(x.bytes());
+    EncodeCounts met;
+    uint64_t cut = 0;
+    dither_encode_simd(spec, layout, key, first, x.type(), x.data(), simd_codes.data(), simd_scales.data(),
+                       &met);
+    ASSERT_TRUE(simd_codes.bytes == codes.bytes);
+    ASSERT_TRUE(simd_scales.bytes == scales.bytes);
+    ASSERT_EQ(met.nonfinite, counts.nonfinite);
+    ASSERT_EQ(met.flushed_blocks, counts.flushed_blocks);
+    ASSERT_EQ(met.scale_overflow, counts.scale_overflow);
+    dither_decode_simd(spec, layout, key, first, codes.data(), scales.data(), x.type(), simd_out.data(),
+                       &cut);
+    ASSERT_TRUE(simd_out.bytes == out.bytes);
+    ASSERT_EQ(cut, saturated);
+  });
+}
+
+TEST(DitherTwin, SimdGivesTheBytesOfTheCpu) {
+  size_t n = 0;
+  for (const unsigned bits : {8u, 4u, 3u, 2u})
+    for (const BlockLayout& layout : kLayouts)
+      for (const Float type : kFloats)
+        for (const Input input : kInputs) {
+          // Whole draws, and all that may be left of one; beyond 32 bits of draws, and where they carry.
+          constexpr uint64_t kFirsts[] = {0, 1, 2, 3, (uint64_t{1} << 34) + 6, (uint64_t{1} << 34) - 99, 64};
+          const uint64_t first = kFirsts[n++ % std::size(kFirsts)];
+          const Grid grid = n % 2 == 0 ? Grid::absmax : Grid::sign;
+          SCOPED_TRACE(std::string(name_of(input)) + " " + name_of(type) + ", " + std::to_string(bits) +
+                       " bits, " + std::to_string(layout.rows) + " x " + std::to_string(layout.cols) +
+                       " in blocks of " + std::to_string(layout.block) + " from " + std::to_string(first));
+          compare({bits, grid, kFloats[n / 2 % 3]}, layout, first, make_input(input, type, layout.elems()));
+          if (HasFatalFailure()) return;
+        }
 }
 
 }  // namespace

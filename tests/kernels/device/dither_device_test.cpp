@@ -11,7 +11,12 @@ using Bytes = std::vector<uint8_t>;
 
 class DitherOnTheDevice : public DeviceTest {};
 
-constexpr DitherKey kKey = {{0x243f6a88u, 0x85a308d3u}, 5, 7, 0.625f};
+// With an element whose sum is 1, which is taken for 0.
+DitherKey key_for(uint64_t first, uint64_t elems) {
+  DitherKey key = {{0x243f6a88u, 0x85a308d3u}, 5, 7, 0};
+  key.shift = 0.5f - dither_offset(key, first + elems / 2);
+  return key;
+}
 // Whole draws, and all that may be left of one; beyond 32 bits of draws.
 constexpr uint64_t kFirsts[] = {0, 1, 2, 3, (uint64_t{1} << 34) + 6};
 
@@ -32,18 +37,19 @@ struct Case {
   BlockLayout layout;
   uint64_t first;
   bool shifted;  // every array begins an element after an aligned address
+  DitherKey key = key_for(first, layout.elems());
 };
 
 Coded compare_encoded(const Case& c, const Array& x) {
   Coded twin{Bytes(c.layout.code_bytes(c.spec.bits)), Bytes(c.layout.blocks() * size_of(c.spec.scale)), {}};
-  dither_encode_cpu(c.spec, c.layout, kKey, c.first, x.type(), x.data(), twin.codes.data(),
+  dither_encode_cpu(c.spec, c.layout, c.key, c.first, x.type(), x.data(), twin.codes.data(),
                     twin.scales.data(), &twin.counts);
   const DeviceBytes from(x.data(), x.bytes(), c.shifted ? size_of(x.type()) : 0);
   const DeviceBytes codes(twin.codes.size(), c.shifted ? 1 : 0);
   const DeviceBytes scales(twin.scales.size(), c.shifted ? size_of(c.spec.scale) : 0);
   const EncodeCounts none;
   const DeviceBytes counts(&none, sizeof none);
-  dither_encode_cuda(c.spec, c.layout, kKey, c.first, x.type(), from.data(), codes.as<uint8_t>(),
+  dither_encode_cuda(c.spec, c.layout, c.key, c.first, x.type(), from.data(), codes.as<uint8_t>(),
                      scales.data(), counts.as<EncodeCounts>(), nullptr);
   finish();
   EXPECT_EQ(difference("codes", codes.to_host(), twin.codes), "");
@@ -58,14 +64,14 @@ Coded compare_encoded(const Case& c, const Array& x) {
 void compare_decoded(const Case& c, const Coded& coded, Float target) {
   Bytes twin(c.layout.elems() * size_of(target));
   uint64_t twin_saturated = 0;
-  dither_decode_cpu(c.spec, c.layout, kKey, c.first, coded.codes.data(), coded.scales.data(), target,
+  dither_decode_cpu(c.spec, c.layout, c.key, c.first, coded.codes.data(), coded.scales.data(), target,
                     twin.data(), &twin_saturated);
   const DeviceBytes codes(coded.codes.data(), coded.codes.size(), c.shifted ? 1 : 0);
   const DeviceBytes scales(coded.scales.data(), coded.scales.size(), c.shifted ? size_of(c.spec.scale) : 0);
   const DeviceBytes out(twin.size(), c.shifted ? size_of(target) : 0);
   const uint64_t none = 0;
   const DeviceBytes saturated(&none, sizeof none);
-  dither_decode_cuda(c.spec, c.layout, kKey, c.first, codes.as<uint8_t>(), scales.data(), target, out.data(),
+  dither_decode_cuda(c.spec, c.layout, c.key, c.first, codes.as<uint8_t>(), scales.data(), target, out.data(),
                      saturated.as<uint64_t>(), nullptr);
   finish();
   EXPECT_EQ(difference("values", out.to_host(), twin), "");
