@@ -126,7 +126,7 @@ records::GatherStep record_of(const GatherArguments& a, const gather::Settings& 
   record.rank = rank;
   const unsigned ranks = among.comm.size();
   record.ranks = ranks;
-  record.transport = among.transport();
+  record.transport = std::string(among.transport());
   record.mode = a.rival.empty() ? a.cancel : a.rival;
   record.bits = settings.bits;
   record.block = settings.block;
