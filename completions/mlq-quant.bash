@@ -13,12 +13,12 @@ _mlq_quant_table() {
     'apply') commands='' options='--output -o --to --records --memory --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --to --records --memory --threads -j ' ;;
     'squash') commands='' options='--base --output -o --step --codec --records --memory --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --base --output -o --step --codec --records --memory --threads -j ' ;;
     'chain') commands='' options='--add --step --anchor --anchor-every --codec --verify --drop-before --memory --output -o --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --add --step --anchor-every --codec --drop-before --memory --output -o --threads -j ' ;;
-    'gather') commands='' options='--output -o --cancel --bits --block --grid --scale --state-dtype --beta --residual-reset --residual-dtype --rival --steps --key --key-every --rekey-above --hash-every --state --state-every --resume --slice --join --like --piece --timeout --records --include --exclude --min-elems --quantize-1d --threads -j --seed --strict --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --cancel --bits --block --grid --scale --state-dtype --beta --residual-reset --residual-dtype --rival --steps --key --key-every --rekey-above --hash-every --state --state-every --join --like --piece --timeout --records --include --exclude --min-elems --threads -j --seed ' ;;
+    'gather') commands='' options='--output -o --cancel --bits --block --grid --scale --state-dtype --beta --residual-reset --residual-dtype --rival --steps --key --key-every --rekey-above --hash-every --state --state-every --resume --slice --join --like --device --transport --piece --timeout --records --include --exclude --min-elems --quantize-1d --threads -j --seed --strict --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --output -o --cancel --bits --block --grid --scale --state-dtype --beta --residual-reset --residual-dtype --rival --steps --key --key-every --rekey-above --hash-every --state --state-every --join --like --device --transport --piece --timeout --records --include --exclude --min-elems --threads -j --seed ' ;;
     'simulate') commands='' options='--update --correlation --drift --steps --modes --bits --blocks --grid --state-dtype --strata --residual-dtype --tolerance --elems --include --exclude --min-elems --quantize-1d --output -o --seed --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --update --correlation --drift --steps --modes --bits --blocks --grid --state-dtype --strata --residual-dtype --tolerance --elems --include --exclude --min-elems --output -o --seed ' ;;
     'bench') commands='kernel io gather' options='--help -h' takes='  ' ;;
     'bench kernel') commands='' options='--formats --dtype --elems --time --output -o --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --formats --dtype --elems --time --output -o ' ;;
     'bench io') commands='' options='--size --output -o --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --size --output -o ' ;;
-    'bench gather') commands='' options='--formats --elems --time --piece --timeout --output -o --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --formats --elems --time --piece --timeout --output -o --threads -j ' ;;
+    'bench gather') commands='' options='--formats --elems --time --device --transport --piece --timeout --output -o --threads -j --no-provenance --summary --progress --no-progress --quiet -q --verbose -v --help -h' takes=' --formats --elems --time --device --transport --piece --timeout --output -o --threads -j ' ;;
   esac
 }
 
@@ -89,6 +89,8 @@ _mlq_quant_words() {
     'gather:--state') words=-f ;;
     'gather:--join') words='rows flat' ;;
     'gather:--like') words=-f ;;
+    'gather:--device') words='auto cpu cuda' ;;
+    'gather:--transport') words='auto nccl mpi' ;;
     'gather:--records') words=-f ;;
     'gather:#'0) words=-f ;;
     'simulate:--grid') words='absmax signed mse' ;;
@@ -99,6 +101,8 @@ _mlq_quant_words() {
     'bench kernel:--dtype') words='bf16 f16 f32' ;;
     'bench kernel:--output' | 'bench kernel:-o') words=-f ;;
     'bench io:--output' | 'bench io:-o') words=-f ;;
+    'bench gather:--device') words='auto cpu cuda' ;;
+    'bench gather:--transport') words='auto nccl mpi' ;;
     'bench gather:--output' | 'bench gather:-o') words=-f ;;
   esac
 }

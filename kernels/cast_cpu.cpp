@@ -11,4 +11,8 @@ void cast_cpu(uint64_t elems, Float source, const void* x, Float target, void* o
   }
 }
 
+void count_nonfinite_cpu(uint64_t elems, Float source, const void* x, uint64_t* nonfinite) {
+  for (uint64_t i = 0; i < elems; ++i) *nonfinite += !is_finite(load(source, x, i));
+}
+
 }  // namespace mlq::kernels

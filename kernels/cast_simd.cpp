@@ -15,6 +15,9 @@ namespace HWY_NAMESPACE {
 void Cast(uint64_t elems, Float source, const void* x, Float target, void* out, uint64_t* saturated) {
   cast_cpu(elems, source, x, target, out, saturated);
 }
+void CountNonfinite(uint64_t elems, Float source, const void* x, uint64_t* nonfinite) {
+  count_nonfinite_cpu(elems, source, x, nonfinite);
+}
 #else
 
 constexpr uint64_t kPiece = 1024;
@@ -60,6 +63,17 @@ void Cast(uint64_t elems, Float source, const void* x, Float target, void* out, 
   with_float(source, [&]<Float kType>() { cast_from<kType>(elems, x, target, out, saturated); });
 }
 
+void CountNonfinite(uint64_t elems, Float source, const void* x, uint64_t* nonfinite) {
+  const hn::CappedTag<float, 16> df;
+  with_float(source, [&]<Float kType>() {
+    const auto* in = static_cast<const Word<kType>*>(x);
+    for (uint64_t piece = 0; piece < elems; piece += kPiece) {
+      const uint64_t n = std::min(elems - piece, kPiece);
+      if (!all_finite<kType>(df, in + piece, n)) count_nonfinite_cpu(n, kType, in + piece, nonfinite);
+    }
+  });
+}
+
 #endif
 
 }  // namespace HWY_NAMESPACE
@@ -70,9 +84,14 @@ HWY_AFTER_NAMESPACE();
 namespace mlq::kernels {
 
 HWY_EXPORT(Cast);
+HWY_EXPORT(CountNonfinite);
 
 void cast_simd(uint64_t elems, Float source, const void* x, Float target, void* out, uint64_t* saturated) {
   HWY_DYNAMIC_DISPATCH(Cast)(elems, source, x, target, out, saturated);
+}
+
+void count_nonfinite_simd(uint64_t elems, Float source, const void* x, uint64_t* nonfinite) {
+  HWY_DYNAMIC_DISPATCH(CountNonfinite)(elems, source, x, nonfinite);
 }
 
 }  // namespace mlq::kernels

@@ -7,6 +7,10 @@
 //   float inverse(chosen) const; unsigned code(x, inverse) const
 //   float scale_at(scales, block) const; float value(code, scale) const
 //   uint64_t arranged(word) const                             eight codes as the file wants them, and back
+//
+// One whose codes depend on where an element is has also
+//   void dither(i, v, inverse) const       eight values from element i on become what is rounded, inverse 1
+//   void undither(i, scale, y) const       of the same elements, decoded with scale 1, y becomes their values
 #pragma once
 
 #include "kernels/cuda_common.h"
@@ -60,6 +64,12 @@ __device__ __forceinline__ uint64_t code_byte(const BlockLayout& layout, unsigne
 }
 
 template <class Codec>
+concept Dithers = requires(const Codec& codec, float (&v)[kUnit], float& inverse) {
+  codec.dither(uint64_t{}, v, inverse);
+  codec.undither(uint64_t{}, inverse, v);
+};
+
+template <class Codec>
 __device__ __forceinline__ void encode_unit(const Codec& codec, const float (&v)[kUnit], unsigned n,
                                             float inverse, uint8_t* at) {
   unsigned code[kUnit];
@@ -84,12 +94,14 @@ MLQ_KERNEL encode_blocks(Codec codec, BlockLayout layout, uint64_t first_block, 
       codec.put(scales, b, chosen);
       count_scale(chosen.scale, &met);
     }
-    const float inverse = codec.inverse(chosen);
+    const float of_block = codec.inverse(chosen);
     for (uint64_t i = uint64_t{team.rank} * kUnit; i < span.size; i += uint64_t{kSize} * kUnit) {
       const auto n = static_cast<unsigned>(span.size - i < kUnit ? span.size - i : kUnit);
       float v[kUnit];
       load_unit(source, x, span.first + i, n, v);
       make_finite(v);
+      float inverse = of_block;
+      if constexpr (Dithers<Codec>) codec.dither(span.first + i, v, inverse);
       encode_unit(codec, v, n, inverse, codes + code_byte(layout, codec.bits(), span.row, span.col + i));
     }
   }
@@ -184,9 +196,11 @@ MLQ_KERNEL decode_units(Codec codec, BlockLayout layout, uint64_t first_unit, co
     const uint64_t word = codec.arranged(
         load_bytes(codes + code_byte(layout, codec.bits(), row, col), (n * codec.bits() + 7) / 8));
     const float scale = codec.scale_at(scales, block);
+    const float factor = Dithers<Codec> ? 1.0f : scale;
     float y[kUnit];
 #pragma unroll
-    for (unsigned k = 0; k < kUnit; ++k) y[k] = codec.value(get_code(word, codec.bits(), k), scale);
+    for (unsigned k = 0; k < kUnit; ++k) y[k] = codec.value(get_code(word, codec.bits(), k), factor);
+    if constexpr (Dithers<Codec>) codec.undither(row * layout.cols + col, scale, y);
     cut += store_unit(target, out, row * layout.cols + col, n, y);
   }
   add_to(saturated, cut);

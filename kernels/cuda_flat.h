@@ -230,11 +230,12 @@ MLQ_KERNEL encode_flat(Codec codec, uint64_t units, unsigned block_lanes, const 
     const float inverse = inverse_of(scale.value);
 #pragma unroll
     for (unsigned j = 0; j < kMany; ++j) {
-      const float by = __shfl_sync(kAllLanes, inverse, static_cast<int>(block.first + j));
+      float by = __shfl_sync(kAllLanes, inverse, static_cast<int>(block.first + j));
       float values[kUnit];
 #pragma unroll
       for (unsigned k = 0; k < kUnit; ++k) values[k] = v[j].value(k);
       const uint64_t unit = first + j * kLanes + lane();
+      if constexpr (Dithers<Codec>) codec.dither(unit * kUnit, values, by);
       store_codes<Codec::kCodeBits>(codes, unit, unit < units,
                                     codec.arranged(codec.packed(prepared, values, by)));
     }
@@ -284,7 +285,8 @@ MLQ_KERNEL decode_flat(Codec codec, uint64_t units, unsigned block_lanes, const 
       const uint64_t unit = first + j * kLanes + lane();
       if (unit >= units) continue;
       float y[kUnit];
-      codec.values(prepared, codec.arranged(word[j]), scale[j], y);
+      codec.values(prepared, codec.arranged(word[j]), Dithers<Codec> ? 1.0f : scale[j], y);
+      if constexpr (Dithers<Codec>) codec.undither(unit * kUnit, scale[j], y);
       if (magnitude_bits(scale[j]) >= kSafeScale<kTarget>) {
         cut += store_unit(kTarget, out, unit * kUnit, kUnit, y);
         continue;

@@ -7,6 +7,7 @@
 #include "kernels/cast.h"
 #include "kernels/delta.h"
 #include "kernels/simd-inl.h"
+#include "kernels/simd_tiles.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace mlq::kernels {
@@ -94,34 +95,6 @@ HWY_EXPORT(DeltaDifference);
 HWY_EXPORT(DeltaAdd);
 
 namespace {
-
-// Elements that are worked on while they are in the first cache: differences of 8 KiB. A multiple of 8.
-constexpr uint64_t kTile = 2048;
-
-// Whole blocks of a row that fit into a tile, or one block.
-struct Tile {
-  BlockLayout layout;
-  uint64_t first;        // element
-  uint64_t code, block;  // byte of the codes, index of the first block
-};
-
-template <class Visit>
-void for_each_tile(const BlockLayout& layout, unsigned bits, const Visit& visit) {
-  const uint64_t step = layout.block >= kTile ? layout.block : kTile / layout.block * layout.block;
-  for (uint64_t row = 0; row < layout.rows; ++row)
-    for (uint64_t col = 0; col < layout.cols; col += step)
-      visit(Tile{{1, std::min(step, layout.cols - col), layout.block},
-                 row * layout.cols + col,
-                 row * layout.row_bytes(bits) + col * bits / 8,
-                 row * layout.blocks_per_row() + col / layout.block});
-}
-
-uint8_t* element(void* array, Float type, uint64_t i) {
-  return static_cast<uint8_t*>(array) + i * size_of(type);
-}
-const uint8_t* element(const void* array, Float type, uint64_t i) {
-  return static_cast<const uint8_t*>(array) + i * size_of(type);
-}
 
 void apply_tile(const BlockIntSpec& spec, const Tile& tile, const uint8_t* codes, const void* scales,
                 Float state_type, void* state, float* d, uint64_t* saturated) {

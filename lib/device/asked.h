@@ -5,7 +5,8 @@
 
 namespace mlq::device {
 
-// open(), for `--device cuda`: where no device can be used, the environment Error says what to do about it.
-Device open_asked();
+// The device of that number among the usable ones, counted round, for `--device cuda`: where none can be used
+// the environment Error says what to do about it.
+Device open_asked(unsigned number = 0);
 
 }  // namespace mlq::device

@@ -22,6 +22,7 @@ namespace mlq::device {
 struct DeviceInfo {
   int index = 0;  // what open() takes
   std::string name;
+  std::string uuid;  // as nvidia-smi has it: GPU-, and groups of hexadecimal digits
   uint64_t memory_bytes = 0;
   int major = 0, minor = 0;  // compute capability
   int multiprocessors = 0;

@@ -16,6 +16,15 @@ std::string text_of(cudaError_t error) {
   return fmt::format("{} ({})", cudaGetErrorString(error), cudaGetErrorName(error));
 }
 
+std::string text_of(const cudaUUID_t& uuid) {
+  std::string text = "GPU";
+  for (size_t i = 0; i < sizeof uuid.bytes; ++i) {
+    const bool begins_group = i == 0 || i == 4 || i == 6 || i == 8 || i == 10;
+    text += fmt::format("{}{:02x}", begins_group ? "-" : "", static_cast<uint8_t>(uuid.bytes[i]));
+  }
+  return text;
+}
+
 // `call` as its reader should see it, with what it was about.
 void check(cudaError_t error, const std::string& call) {
   if (error == cudaSuccess) return;
@@ -59,6 +68,7 @@ DeviceInfo info_of(int index) {
   check(cudaGetDeviceProperties(&properties, index), fmt::format("cudaGetDeviceProperties of {}", index));
   return {index,
           properties.name,
+          text_of(properties.uuid),
           properties.totalGlobalMem,
           properties.major,
           properties.minor,

@@ -5,7 +5,7 @@
 
 #include "lib/gather/codec.h"
 #include "lib/gather/consent.h"
-#include "lib/gather/piece_sender.h"
+#include "lib/gather/exchange.h"
 #include "lib/quant/bench.h"
 
 namespace mlq::gather {
@@ -14,53 +14,63 @@ namespace {
 // The part of one rank: as many whole blocks as the others.
 class Share {
  public:
-  Share(ranks::Comm& comm, const GatherBench& bench, unsigned bits)
+  Share(ranks::Comm& comm, const GatherBench& bench, Backend& backend, unsigned bits)
       : comm_(comm),
-        threads_(bench.threads),
-        piece_(bench.piece),
-        settings_(default_settings(Cancel::delta, bits)) {
+        backend_(backend),
+        settings_(default_settings(Cancel::delta, bits)),
+        codes_(comm, bench.wire, backend, 0, bench.piece),
+        weights_in_pieces_(comm, bench.wire, backend, 0, bench.piece),
+        weights_at_once_(comm, bench.wire, backend, 0, ~uint64_t{0}) {
     settings_.block = bench.block;
     validate(settings_);
     part_.elems = std::max(bench.block, bench.elems / comm.size() / bench.block * bench.block);
     part_.source = Float::bf16;
-    weights_ = quant::normal_values(Float::bf16, part_.elems, 1 + comm.rank());
-    held_.resize(comm.size() * weights_.size());
-    next_.resize(weights_.size());
+    const auto values = quant::normal_values(Float::bf16, part_.elems, 1 + comm.rank());
+    weights_ = backend.allocate(values.size());
+    backend.upload(weights_.data(), values);
+    held_ = backend.allocate(comm.size() * weights_.size());
+    next_ = backend.allocate(weights_.size());
     packing_ = pack_parts(settings_, {}, {&part_, 1}, {});
-    sending_.resize(packing_.payload_bytes);
-    received_.resize(comm.size() * std::max(sending_.size(), weights_.size()));
+    codes_.open(packing_.payload_bytes);
+    for (Exchange* exchange : {&weights_in_pieces_, &weights_at_once_}) {
+      exchange->open(weights_.size());
+      backend.copy(exchange->mine(), weights_.data(), weights_.size());
+    }
   }
 
   void encode_and_send() {
     std::byte* const own = held_.data() + comm_.rank() * weights_.size();
     const OwnPart mine{part_, weights_.data(), own, next_.data(), nullptr, nullptr};
-    PieceSender sender(comm_, sending_, std::span(received_).first(wire_bytes()), 0, piece_);
-    encode_parts(settings_, {}, packing_, {&mine, 1}, sending_, threads_,
-                 [&](uint64_t bytes) { sender.ready(bytes); });
-    sender.finish();
+    codes_.open(packing_.payload_bytes);
+    backend_.encode_parts(settings_, {}, packing_, {&mine, 1}, codes_.mine(),
+                          [&](uint64_t bytes) { codes_.ready(bytes); });
+    codes_.finish();
   }
   void apply() {
     for (unsigned rank = 0; rank < comm_.size(); ++rank) {
       const HeldPart held{part_, held_.data() + rank * weights_.size()};
-      apply_parts(settings_, {}, packing_, {&held, 1},
-                  std::span(received_).subspan(rank * sending_.size(), sending_.size()), threads_);
+      backend_.apply_parts(settings_, {}, packing_, {&held, 1}, codes_.of(rank));
     }
+    backend_.finish();
   }
-  void send_bf16() { comm_.all_gather(weights_, bf16_received()); }
-  void send_bf16_in_pieces() { PieceSender(comm_, weights_, bf16_received(), 0, piece_).finish(); }
+  void send_bf16() { send(weights_at_once_); }
+  void send_bf16_in_pieces() { send(weights_in_pieces_); }
 
-  uint64_t wire_bytes() const { return sending_.size() * comm_.size(); }
+  uint64_t wire_bytes() const { return codes_.wire_bytes(); }
 
  private:
-  std::span<std::byte> bf16_received() { return std::span(received_).first(comm_.size() * weights_.size()); }
+  void send(Exchange& exchange) const {
+    exchange.open(weights_.size());
+    exchange.finish();
+  }
 
   ranks::Comm& comm_;
-  unsigned threads_;
-  uint64_t piece_;
+  Backend& backend_;
   Settings settings_;
   Part part_;
   Packing packing_;
-  std::vector<std::byte> weights_, held_, next_, sending_, received_;
+  Memory weights_, held_, next_;
+  Exchange codes_, weights_in_pieces_, weights_at_once_;
 };
 
 struct Times {
@@ -99,8 +109,9 @@ void bench_gather(ranks::Comm& comm, const GatherBench& bench, const Clock& cloc
   StopFlag nobody;
   StopFlag& stop = bench.stop == nullptr ? nobody : *bench.stop;
   bool stopped = false;
+  HostBackend host(bench.threads);
   for (const unsigned bits : bench.bits) {
-    Share share(comm, bench, bits);
+    Share share(comm, bench, bench.backend == nullptr ? host : *bench.backend, bits);
     std::vector<int64_t> all, wire, bf16, pieces;
     const auto time_of = [&](const auto& work) {
       const int64_t begin = clock.now_ns();

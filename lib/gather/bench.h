@@ -7,6 +7,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/stop.h"
+#include "lib/gather/backend.h"
 #include "lib/gather/piece_sender.h"
 #include "lib/ranks/comm.h"
 
@@ -16,8 +17,10 @@ struct GatherBench {
   uint64_t elems = uint64_t{16} << 20;  // of all ranks together
   std::vector<unsigned> bits = {8, 4, 2};
   uint64_t block = 64;
+  uint64_t piece = kWirePiece;  // bytes that are sent at a time
+  Backend* backend = nullptr;   // as of GatherOptions
   unsigned threads = 1;
-  uint64_t piece = kWirePiece;      // bytes that are sent at a time
+  ranks::Comm* wire = nullptr;
   int64_t time_ns = 2'000'000'000;  // for each number of bits
   StopFlag* stop = nullptr;         // where one rank is asked to stop, the flags of all are set
 };

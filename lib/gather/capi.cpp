@@ -92,7 +92,7 @@ void encode(mlq_gather& g, const Frame& frame, const void* weights, std::span<st
     if (!unfit) throw input_error("weights differ from what is held by more than fp32 can say");
     throw input_error("element {} is {}; only finite weights can be quantised", unfit->element, unfit->text);
   }
-  header.digest = quant::digest_of(payload);
+  header.digest = quant::tensor_hash(quant::leaf_digests(payload));
   g.encoded = header.digest;
   std::memcpy(packet.data(), &header, sizeof header);
   if (rel_rmse != nullptr)
@@ -109,12 +109,14 @@ Frame frame_of(std::span<const std::byte> packet) {
 
 void apply(mlq_gather& g, std::span<const std::byte> packet) {
   const Frame frame = frame_of(packet);
-  const WireHeader header = parse_header(packet, g.settings, frame, "packet");
+  const WireHeader header =
+      parse_header(packet, packet.size() - sizeof(WireHeader), g.settings, frame, "packet");
   const Packing packing = packing_of(g, frame);
   const auto payload = packet.subspan(sizeof header, header.payload_bytes);
   if (header.elems != g.part.elems || header.payload_bytes != packing.payload_bytes)
     throw input_error("packet: is of {} elements, not of {}", header.elems, g.part.elems);
-  if (quant::digest_of(payload) != header.digest) throw input_error("packet: is damaged: its hash differs");
+  if (quant::tensor_hash(quant::leaf_digests(payload)) != header.digest)
+    throw input_error("packet: is damaged: its hash differs");
   if (g.settings.cancel == Cancel::delta && !frame.key && !g.has_begun)
     throw input_error("packet: is a difference, and nothing is held yet; begin with a key frame");
   const HeldPart held{g.part, g.held.data()};

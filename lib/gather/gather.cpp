@@ -6,7 +6,6 @@
 
 #include "lib/gather/codec.h"
 #include "lib/gather/gather_own.h"
-#include "lib/quant/values.h"
 
 namespace mlq::gather {
 
@@ -19,6 +18,9 @@ Gather::Gather(ranks::Comm& comm, GatherOptions options, const Clock& clock)
       options_(std::move(options)),
       clock_(clock),
       selector_(options_.selection, quant::Container::mlq),
+      host_(options_.threads),
+      backend_(options_.backend == nullptr ? host_ : *options_.backend),
+      exchange_(comm, options_.wire, backend_, sizeof(WireHeader), options_.wire_piece),
       own_(std::make_unique<Own>()) {
   validate(options_.settings);
 }
@@ -42,10 +44,11 @@ std::optional<Error> Gather::read_weights(const Source& source) {
   return failure_of([&] {
     for (auto* kind : {&own_->quantised, &own_->plain})
       for (Own::Owned& owned : *kind) {
-        const auto& info = tensors_[owned.tensor].info;
-        owned.weights.resize(bytes_of(info, owned.share.count));
-        if (!owned.weights.empty())
-          source.read(owned.share.local, bytes_of(info, owned.share.local_first), owned.weights);
+        const uint64_t first = bytes_of(tensors_[owned.tensor].info, owned.share.local_first);
+        backend_.fill(owned.weights.data(), owned.weights.size(),
+                      [&](uint64_t offset, std::span<std::byte> to) {
+                        source.read(owned.share.local, first + offset, to);
+                      });
       }
     source.check_unchanged();
   });
@@ -65,8 +68,9 @@ std::vector<OwnPart> Gather::own_parts() {
 Error Gather::nonfinite_error(size_t part) const {
   const Own::Owned& owned = own_->quantised[part];
   const std::string name = in_quotes(tensors_[owned.tensor].info.name);
-  const auto unfit =
-      find_nonfinite(parts_[comm_.rank()][part].source, owned.weights.data(), owned.share.count);
+  const Memory weights = host_memory(owned.weights.size());
+  backend_.download(weights.span(), owned.weights.data());
+  const auto unfit = find_nonfinite(parts_[comm_.rank()][part].source, weights.data(), owned.share.count);
   if (!unfit)
     return input_error(
         "tensor {} differs from what is held by more than fp32 can say; begin anew, without its state", name);
@@ -76,29 +80,42 @@ Error Gather::nonfinite_error(size_t part) const {
       name, owned.share.first + unfit->element, unfit->text);
 }
 
-// Buffers for a frame, as long on every rank, and who sends them.
-PieceSender Gather::open_wire(const Frame& frame) {
-  stride_ = 0;
+// Buffers for a frame, as long on every rank.
+void Gather::open_exchange(const Frame& frame) {
+  uint64_t stride = 0;
   for (unsigned rank = 0; rank < comm_.size(); ++rank)
-    stride_ = std::max<uint64_t>(stride_, sizeof(WireHeader) + packing_of(rank, frame).payload_bytes);
-  sending_.assign(stride_, std::byte{0});
-  received_.resize(stride_ * comm_.size());
-  return PieceSender(comm_, sending_, received_, sizeof(WireHeader), options_.wire_piece);
+    stride = std::max<uint64_t>(stride, sizeof(WireHeader) + packing_of(rank, frame).payload_bytes);
+  exchange_.open(stride);
+  const uint64_t mine = sizeof(WireHeader) + packing_of(comm_.rank(), frame).payload_bytes;
+  backend_.zero(exchange_.mine() + mine, stride - mine);
 }
 
-std::optional<Error> Gather::encode(const Frame& frame, const Ready& ready) {
+// The header of a payload that is there.
+void Gather::put_header(const Packing& packing) {
+  WireHeader& header = own_->header;
+  header.payload_bytes = packing.payload_bytes;
+  header.digest = backend_.hash(exchange_.mine() + sizeof header, packing.payload_bytes);
+  backend_.upload(exchange_.mine(), std::as_bytes(std::span(&header, 1)));
+}
+
+// What travels as it is.
+void Gather::copy_plain(const Packing& packing) {
+  for (size_t i = 0; i < own_->plain.size(); ++i)
+    backend_.copy(exchange_.mine() + sizeof(WireHeader) + packing.plain[i], own_->plain[i].weights.data(),
+                  own_->plain[i].weights.size());
+}
+
+std::optional<Error> Gather::encode(const Frame& frame) {
   const Packing packing = packing_of(comm_.rank(), frame);
   WireHeader& header = own_->header;
   header = make_header(options_.settings, frame, comm_.rank(), comm_.size());
   header.payload_bytes = packing.payload_bytes;
-  const auto payload = std::span(sending_).subspan(sizeof header, packing.payload_bytes);
-  const auto errors = encode_parts(options_.settings, frame, packing, own_parts(), payload, options_.threads,
-                                   [&](uint64_t bytes) {
-                                     if (bytes < payload.size()) ready(sizeof header + bytes);
-                                   });
-  for (size_t i = 0; i < own_->plain.size(); ++i)
-    std::copy(own_->plain[i].weights.begin(), own_->plain[i].weights.end(),
-              payload.data() + packing.plain[i]);
+  std::byte* const payload = exchange_.mine() + sizeof header;
+  const auto errors =
+      backend_.encode_parts(options_.settings, frame, packing, own_parts(), payload, [&](uint64_t bytes) {
+        if (bytes < packing.payload_bytes) exchange_.ready(sizeof header + bytes);
+      });
+  copy_plain(packing);
   own_->weight_energy = own_->error_energy = 0;
   for (size_t i = 0; i < errors.size(); ++i) {
     if (errors[i].nonfinite != 0) {
@@ -109,8 +126,7 @@ std::optional<Error> Gather::encode(const Frame& frame, const Ready& ready) {
     own_->weight_energy += errors[i].weight_energy;
     own_->error_energy += errors[i].error_energy;
   }
-  header.digest = quant::digest_of(payload);
-  std::memcpy(sending_.data(), &header, sizeof header);
+  put_header(packing);
   return std::nullopt;
 }
 
@@ -137,12 +153,14 @@ void Gather::exchange_headers(const Frame& frame, const std::optional<Error>& fa
 }
 
 // Whether the buffer of a rank is what its header, which went round before, has said.
-bool Gather::arrived_whole(unsigned rank, const Frame& frame) const {
-  const auto buffer = std::span(received_).subspan(rank * stride_, stride_);
-  if (std::memcmp(buffer.data(), &headers_[rank], sizeof(WireHeader)) != 0) return false;
+bool Gather::arrived_whole(unsigned rank, const Frame& frame) {
+  std::array<std::byte, sizeof(WireHeader)> bytes;
+  backend_.download(bytes, exchange_.of(rank));
+  if (std::memcmp(bytes.data(), &headers_[rank], bytes.size()) != 0) return false;
   try {
-    const WireHeader header = parse_header(buffer, options_.settings, frame, fmt::format("rank {}", rank));
-    return quant::digest_of(buffer.subspan(sizeof header, header.payload_bytes)) == header.digest;
+    const WireHeader header = parse_header(bytes, exchange_.stride() - bytes.size(), options_.settings, frame,
+                                           fmt::format("rank {}", rank));
+    return backend_.hash(exchange_.of(rank) + bytes.size(), header.payload_bytes) == header.digest;
   } catch (const Error&) {
     return false;
   }
@@ -150,13 +168,13 @@ bool Gather::arrived_whole(unsigned rank, const Frame& frame) const {
 
 std::optional<Error> Gather::encode_and_send(const Frame& frame, StepReport& report) {
   std::optional<Error> failure;
-  PieceSender sender = open_wire(frame);
+  open_exchange(frame);
   timed(report.comm_ns, [&] {
-    timed(report.encode_ns, [&] { failure = encode(frame, [&](uint64_t bytes) { sender.ready(bytes); }); });
-    sender.finish();  // what failed, too: the others wait for it
+    timed(report.encode_ns, [&] { failure = encode(frame); });
+    exchange_.finish();  // what failed, too: the others wait for it
   });
   ++report.sent;
-  report.wire_bytes = received_.size();
+  report.wire_bytes = exchange_.wire_bytes();
   return failure;
 }
 
@@ -177,9 +195,7 @@ void Gather::apply(const Frame& frame) {
   std::vector<std::vector<HeldPart>> parts(comm_.size());
   std::vector<size_t> plain(comm_.size());
   for (unsigned rank = 0; rank < comm_.size(); ++rank) packings.push_back(packing_of(rank, frame));
-  const auto payload_of = [&](unsigned rank) {
-    return std::span(received_).subspan(rank * stride_ + sizeof(WireHeader), headers_[rank].payload_bytes);
-  };
+  const auto payload_of = [&](unsigned rank) { return exchange_.of(rank) + sizeof(WireHeader); };
   for (size_t t = 0; t < tensors_.size(); ++t)
     for (const Share& share : tensors_[t].shares) {
       if (tensors_[t].quantised) {
@@ -187,27 +203,34 @@ void Gather::apply(const Frame& frame) {
         own.push_back({parts_[share.rank][own.size()], held_at(t, share)});
       } else {
         const uint64_t offset = packings[share.rank].plain[plain[share.rank]++];
-        const auto from = payload_of(share.rank).subspan(offset, bytes_of(tensors_[t].info, share.count));
-        std::copy(from.begin(), from.end(), held_at(t, share));
+        backend_.copy(held_at(t, share), payload_of(share.rank) + offset,
+                      bytes_of(tensors_[t].info, share.count));
       }
     }
   for (unsigned rank = 0; rank < comm_.size(); ++rank)
-    apply_parts(options_.settings, frame, packings[rank], parts[rank], payload_of(rank), options_.threads);
+    backend_.apply_parts(options_.settings, frame, packings[rank], parts[rank], payload_of(rank));
 }
 
-std::string Gather::hash_of_held(bool plain_too) const {
+std::span<const std::byte> Gather::held(size_t tensor) {
+  if (backend_.is_host()) return held_[tensor].span();
+  held_copy_.resize(held_[tensor].size());
+  backend_.download(held_copy_, held_[tensor].data());
+  return held_copy_;
+}
+
+std::string Gather::hash_of_held(bool plain_too) {
   quant::ModelHash hash;
   for (size_t t = 0; t < tensors_.size(); ++t) {
     if (!tensors_[t].quantised && !plain_too) continue;
     hash.add(tensors_[t].info.name,
              tensors_[t].quantised ? quant::name_of(options_.settings.state)
                                    : tensorfile::dtype_name(tensors_[t].info.dtype),
-             tensors_[t].info.shape, quant::tensor_hash(quant::leaf_digests(held_[t])));
+             tensors_[t].info.shape, backend_.hash(held_[t].data(), held_[t].size()));
   }
   return quant::hash_text(hash.digest());
 }
 
-std::string Gather::state_hash() const { return hash_of_held(true); }
+std::string Gather::state_hash() { return hash_of_held(true); }
 
 bool Gather::hashes_agree(StepReport& report) {
   report.state_hash = state_hash();
@@ -248,7 +271,10 @@ void Gather::send(const Frame& first, StepReport& report) {
     frame.key = has_keys;
     report.rekey_reason = "payload";
   }
-  timed(report.decode_ns, [&] { apply(frame); });
+  timed(report.decode_ns, [&] {
+    apply(frame);
+    backend_.finish();
+  });
   swap_residuals();
   report.key = frame.key;
 }

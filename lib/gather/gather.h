@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "lib/base/clock.h"
-#include "lib/gather/codec.h"
+#include "lib/gather/backend.h"
 #include "lib/gather/consent.h"
+#include "lib/gather/exchange.h"
 #include "lib/gather/joint.h"
-#include "lib/gather/piece_sender.h"
 #include "lib/gather/settings.h"
 #include "lib/gather/state_file.h"
 #include "lib/gather/wire.h"
@@ -35,8 +35,12 @@ struct GatherOptions {
   double rekey_above = 0.02;  // a step with a larger relative error is sent as a key frame
   uint64_t hash_every = 100;  // steps from one comparison of hashes to the next; 0: only where asked for
   bool strict = false;        // an error where resuming would have to begin anew
-  unsigned threads = 1;
   uint64_t wire_piece = kWirePiece;  // bytes that are sent at a time
+  // Where this rank computes; nothing: in host memory, on so many threads.
+  Backend* backend = nullptr;
+  unsigned threads = 1;
+  // Carries payloads in the backend's memory, between the same ranks; nothing: what carries all else does.
+  ranks::Comm* wire = nullptr;
   // What people should know; what all ranks see is said by rank 0 alone.
   std::function<void(const std::string&)> note = [](const std::string&) {};
 };
@@ -78,11 +82,11 @@ class Gather {
   StepReport step(uint64_t step, const std::function<tensorfile::Source()>& open, bool compare);
 
   // After a step: the tensors, and of each what all ranks hold: of a quantised one values of settings.state,
-  // of others its own bytes.
+  // of others its own bytes, in host memory until the next call.
   const std::vector<JointTensor>& tensors() const { return tensors_; }
-  std::span<const std::byte> held(size_t tensor) const { return held_[tensor]; }
+  std::span<const std::byte> held(size_t tensor);
   // By names, types and values of what is held.
-  std::string state_hash() const;
+  std::string state_hash();
   // What this rank needs to go on after the last step. Writes the generation that is older.
   void save(const std::string& path);
 
@@ -98,10 +102,12 @@ class Gather {
   std::optional<Error> read_weights(const tensorfile::Source& source);
   std::vector<OwnPart> own_parts();
   Error nonfinite_error(size_t part) const;
-  std::optional<Error> encode(const Frame& frame, const Ready& ready);
+  std::optional<Error> encode(const Frame& frame);
   void exchange_headers(const Frame& frame, const std::optional<Error>& failure, StepReport& report);
-  bool arrived_whole(unsigned rank, const Frame& frame) const;
-  PieceSender open_wire(const Frame& frame);
+  bool arrived_whole(unsigned rank, const Frame& frame);
+  void open_exchange(const Frame& frame);
+  void copy_plain(const Packing& packing);
+  void put_header(const Packing& packing);
   std::optional<Error> encode_and_send(const Frame& frame, StepReport& report);
   // Whose payload arrived damaged at some rank.
   std::optional<unsigned> compare_payloads(const Frame& frame);
@@ -109,7 +115,7 @@ class Gather {
   void send(const Frame& first, StepReport& report);
   void say(const std::string& message);  // once for all ranks
   void swap_residuals();
-  std::string hash_of_held(bool plain_too) const;
+  std::string hash_of_held(bool plain_too);
   bool hashes_agree(StepReport& report);
   std::string chain() const;
   Packing packing_of(unsigned rank, const Frame& frame) const;
@@ -121,15 +127,17 @@ class Gather {
   GatherOptions options_;
   const Clock& clock_;
   quant::Selector selector_;
+  HostBackend host_;
+  Backend& backend_;
+  Exchange exchange_;
   std::vector<std::byte> lists_;  // of all ranks, as they were last exchanged
   std::vector<JointTensor> tensors_;
-  std::vector<std::vector<std::byte>> held_;  // by tensor
+  std::vector<Memory> held_;                  // by tensor
+  std::vector<std::byte> held_copy_;          // of one, where the CPU cannot read them
   std::vector<std::vector<Part>> parts_;      // quantised parts by rank, in the order of the tensors
   std::vector<std::vector<uint64_t>> plain_;  // bytes of the others by rank
   std::unique_ptr<Own> own_;
-  std::vector<WireHeader> headers_;            // by rank, of the step that is under way
-  std::vector<std::byte> sending_, received_;  // header, payload and padding; stride_ bytes a rank
-  uint64_t stride_ = 0;
+  std::vector<WireHeader> headers_;   // by rank, of the step that is under way
   std::optional<State> state_;        // to go on with, until the next step
   std::string key_reason_ = "start";  // why the next frame is a key frame; empty: it need not be
   std::optional<uint64_t> last_step_, last_key_, last_hash_;

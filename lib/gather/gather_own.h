@@ -11,7 +11,7 @@ struct Gather::Own {
   struct Owned {
     size_t tensor = 0;
     Share share;
-    std::vector<std::byte> weights, next, residual, next_residual;
+    Memory weights, next, residual, next_residual;
   };
   std::vector<Owned> quantised, plain;
 

@@ -71,9 +71,9 @@ bool Gather::matches(const State& state) const {
 void Gather::load(const State& state) {
   for (Own::Owned& owned : own_->quantised) {
     const std::string& name = tensors_[owned.tensor].info.name;
-    const auto& held = find(state, name)->bytes;
-    std::copy(held.begin(), held.end(), held_at(owned.tensor, owned.share));
-    if (!owned.residual.empty()) owned.residual = find(state, residual_name(name))->bytes;
+    backend_.upload(held_at(owned.tensor, owned.share), find(state, name)->bytes);
+    if (!owned.residual.empty())
+      backend_.upload(owned.residual.data(), find(state, residual_name(name))->bytes);
   }
 }
 
@@ -82,21 +82,17 @@ void Gather::load(const State& state) {
 void Gather::exchange_held(uint64_t step) {
   const Frame frame{step, false, true};
   const Packing packing = packing_of(comm_.rank(), frame);
-  WireHeader& header = own_->header;
-  header = make_header(options_.settings, frame, comm_.rank(), comm_.size());
-  PieceSender sender = open_wire(frame);
+  own_->header = make_header(options_.settings, frame, comm_.rank(), comm_.size());
+  open_exchange(frame);
+  std::byte* const payload = exchange_.mine() + sizeof(WireHeader);
+  backend_.zero(payload, packing.payload_bytes);
   for (size_t i = 0; i < own_->quantised.size(); ++i) {
     const Own::Owned& owned = own_->quantised[i];
-    const std::byte* const from = held_at(owned.tensor, owned.share);
-    std::copy(from, from + owned.next.size(), sending_.data() + sizeof header + packing.parts[i].codes);
+    backend_.copy(payload + packing.parts[i].codes, held_at(owned.tensor, owned.share), owned.next.size());
   }
-  for (size_t i = 0; i < own_->plain.size(); ++i)
-    std::copy(own_->plain[i].weights.begin(), own_->plain[i].weights.end(),
-              sending_.data() + sizeof header + packing.plain[i]);
-  header.payload_bytes = packing.payload_bytes;
-  header.digest = quant::digest_of(std::span(sending_).subspan(sizeof header, packing.payload_bytes));
-  std::memcpy(sending_.data(), &header, sizeof header);
-  sender.finish();
+  copy_plain(packing);
+  put_header(packing);
+  exchange_.finish();
   StepReport unused;
   exchange_headers(frame, std::nullopt, unused);
   if (compare_payloads(frame))
@@ -161,15 +157,19 @@ void Gather::save(const std::string& path) {
   state.hash = hash_of_held(false);
   for (const Own::Owned& owned : own_->quantised) {
     const std::string& name = tensors_[owned.tensor].info.name;
-    const std::byte* const held = held_at(owned.tensor, owned.share);
+    const auto bytes_at = [&](const std::byte* from, uint64_t bytes) {
+      std::vector<std::byte> out(bytes);
+      backend_.download(out, from);
+      return out;
+    };
     const tensorfile::Dtype dtype = options_.settings.state == Float::f32   ? tensorfile::Dtype::f32
                                     : options_.settings.state == Float::f16 ? tensorfile::Dtype::f16
                                                                             : tensorfile::Dtype::bf16;
-    state.tensors.push_back({name, dtype, {held, held + owned.next.size()}});
+    state.tensors.push_back({name, dtype, bytes_at(held_at(owned.tensor, owned.share), owned.next.size())});
     if (owned.residual.empty()) continue;
     const bool small = options_.settings.residual_type == ResidualType::int8;
-    state.tensors.push_back(
-        {residual_name(name), small ? tensorfile::Dtype::u8 : tensorfile::Dtype::f32, owned.residual});
+    state.tensors.push_back({residual_name(name), small ? tensorfile::Dtype::u8 : tensorfile::Dtype::f32,
+                             bytes_at(owned.residual.data(), owned.residual.size())});
   }
   write_state(state_path(path, generation_), state);
   generation_ = 1 - generation_;

@@ -86,21 +86,24 @@ void Gather::adopt_tensors(std::vector<JointTensor> tensors, std::vector<std::by
   for (size_t t = 0; t < tensors_.size(); ++t) {
     const JointTensor& tensor = tensors_[t];
     const uint64_t width = size_of(options_.settings.state);
-    held_[t].resize(tensor.quantised ? tensor.info.elems * width : tensor.info.size_bytes);
+    held_[t] = backend_.allocate(tensor.quantised ? tensor.info.elems * width : tensor.info.size_bytes);
     for (const Share& share : tensor.shares) {
       const bool mine = share.rank == comm_.rank();
       if (!tensor.quantised) {
         plain_[share.rank].push_back(bytes_of(tensor.info, share.count));
-        if (mine) own_->plain.push_back({t, share, {}, {}, {}, {}});
+        if (mine)
+          own_->plain.push_back(
+              {t, share, backend_.allocate(bytes_of(tensor.info, share.count)), {}, {}, {}});
         continue;
       }
       parts_[share.rank].push_back(
           {share.count, *quant::source_float(tensor.info.dtype), number_of(tensor.info.name), share.first});
       if (!mine) continue;
       const bool feeds_back = options_.settings.cancel == Cancel::residual;
-      const std::vector<std::byte> residual(feeds_back ? residual_bytes(options_.settings, share.count) : 0);
-      own_->quantised.push_back(
-          {t, share, {}, std::vector<std::byte>(share.count * width), residual, residual});
+      const uint64_t residual = feeds_back ? residual_bytes(options_.settings, share.count) : 0;
+      own_->quantised.push_back({t, share, backend_.allocate(bytes_of(tensor.info, share.count)),
+                                 backend_.allocate(share.count * width), backend_.allocate(residual),
+                                 backend_.allocate(residual)});
     }
   }
   if (std::none_of(tensors_.begin(), tensors_.end(), [](const JointTensor& t) { return t.quantised; }))

@@ -6,7 +6,7 @@
 
 namespace mlq::gather {
 
-void write_gathered(const Gather& gather, Float state, const std::string& path) {
+void write_gathered(Gather& gather, Float state, const std::string& path) {
   constexpr uint64_t kElems = uint64_t{1} << 20;  // at a time
   std::vector<tensorfile::Declaration> declared;
   for (const JointTensor& tensor : gather.tensors())

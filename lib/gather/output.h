@@ -9,6 +9,6 @@ namespace mlq::gather {
 
 // A safetensors file of all tensors in the types of their shards, there whole or not at all. Errors as
 // tensorfile::SafetensorsSink.
-void write_gathered(const Gather& gather, Float state, const std::string& path);
+void write_gathered(Gather& gather, Float state, const std::string& path);
 
 }  // namespace mlq::gather

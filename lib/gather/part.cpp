@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/block_int_math.h"
-#include "kernels/block_walk.h"
 #include "kernels/cast.h"
 #include "kernels/delta.h"
+#include "kernels/feedback.h"
+#include "kernels/qwz.h"
 #include "lib/gather/dither.h"
 
 namespace mlq::gather {
@@ -35,32 +35,6 @@ Place place_of(const Settings& settings, const Frame& frame, const PieceRange& p
           at(scales, spec.scale, piece.first / settings.block)};
 }
 
-// Dither and deltas alike send what does not depend on the past in a key frame.
-bool uses_state(const Settings& settings, const Frame& frame) {
-  return settings.cancel == Cancel::delta && !frame.key;
-}
-bool uses_dither(const Settings& settings, const Frame& frame) {
-  return settings.cancel == Cancel::dither && !frame.key;
-}
-
-DitherKey dither_key(const Settings& settings, const Part& part, const Frame& frame) {
-  return {settings.seed, part.tensor, frame.step, settings.strata};
-}
-
-// A block at a time with the scale of ZeRO++ (csrc/quantization): 2^bits levels over twice the largest
-// magnitude, the positive extreme cut to the largest code.
-void encode_as_qwz(const Place& place, Float source, const void* w, EncodeCounts* counts) {
-  for_each_block(place.layout, [&](const BlockSpan& block) {
-    EncodeCounts seen;  // the encoder counts what is not finite
-    const float absmax = absolute(block_extreme(source, w, block, &seen));
-    const BlockScale scale = block_scale(place.spec.scale, absmax / half_range(place.spec.bits), absmax);
-    count_scale(scale, counts);
-    store(place.spec.scale, place.scales, block.index, scale.value);
-    block_int_encode_scaled_simd(place.spec, {1, block.size, block.size}, source, at(w, source, block.first),
-                                 scale.value, place.codes + block.col * place.spec.bits / 8, counts);
-  });
-}
-
 // The residual of a piece: codes of the whole part, then its scales, or values.
 class Residual {
  public:
@@ -68,28 +42,29 @@ class Residual {
       : small_(settings.residual_type == ResidualType::int8), layout_{1, piece.count, settings.block} {
     auto* const bytes = static_cast<uint8_t*>(const_cast<void*>(memory));
     codes_ = bytes + piece.first * (small_ ? 1 : sizeof(float));
-    scales_ = bytes + even(part.elems) + piece.first / settings.block * size_of(kSpec.scale);
+    scales_ =
+        bytes + residual_scales(part.elems) + piece.first / settings.block * size_of(kResidualSpec.scale);
   }
   static uint64_t bytes(const Settings& settings, uint64_t elems) {
     if (settings.residual_type == ResidualType::f32) return elems * sizeof(float);
-    return even(elems) + BlockLayout{1, elems, settings.block}.blocks() * size_of(kSpec.scale);
+    return residual_scales(elems) +
+           BlockLayout{1, elems, settings.block}.blocks() * size_of(kResidualSpec.scale);
   }
 
   void load(float* values) const {
     uint64_t cut = 0;
-    if (small_) return block_int_decode_simd(kSpec, layout_, codes_, scales_, Float::f32, values, &cut);
+    if (small_)
+      return block_int_decode_simd(kResidualSpec, layout_, codes_, scales_, Float::f32, values, &cut);
     std::memcpy(values, codes_, layout_.cols * sizeof(float));
   }
   void store(const float* values) const {
     EncodeCounts counts;
-    if (small_) return block_int_encode_simd(kSpec, layout_, Float::f32, values, codes_, scales_, &counts);
+    if (small_)
+      return block_int_encode_simd(kResidualSpec, layout_, Float::f32, values, codes_, scales_, &counts);
     std::memcpy(codes_, values, layout_.cols * sizeof(float));
   }
 
  private:
-  static constexpr BlockIntSpec kSpec{8, Grid::absmax, Float::bf16, false};
-  static constexpr uint64_t even(uint64_t bytes) { return bytes + bytes % 2; }
-
   bool small_;
   BlockLayout layout_;
   uint8_t* codes_;
@@ -99,19 +74,21 @@ class Residual {
 void encode_residual(const Settings& settings, const Part& part, const Frame& frame, const Place& place,
                      const void* w, const Residual& residual, const Residual& next_residual, void* next,
                      PartCounts& counts) {
-  const bool begins = settings.residual_reset != 0 && frame.step % settings.residual_reset == 0;
-  const auto beta = static_cast<float>(begins ? 0 : settings.beta);
-  float x[kPiece], r[kPiece];
-  residual.load(r);
-  for (uint64_t i = 0; i < place.layout.cols; ++i) x[i] = load(part.source, w, i) + beta * r[i];
+  const uint64_t elems = place.layout.cols;
+  float x[kPiece];
+  residual.load(x);
+  feedback_compensate_simd(elems, part.source, w, residual_share(settings, frame), x, x);
   delta_encode_simd(place.spec, place.layout, Float::f32, x, settings.state, next, place.codes, place.scales,
                     &counts.encoded, &counts.saturated);
-  for (uint64_t i = 0; i < place.layout.cols; ++i)
-    r[i] = finite_or_zero(x[i]) - load(settings.state, next, i);
-  next_residual.store(r);
+  feedback_residual_simd(elems, x, settings.state, next, x);
+  next_residual.store(x);
 }
 
 }  // namespace
+
+DitherKey dither_key(const Settings& settings, const Part& part, const Frame& frame) {
+  return dither_key(settings.seed, part.tensor, frame.step, settings.strata);
+}
 
 BlockIntSpec spec_of(const Settings& settings, const Frame& frame) {
   if (frame.key && settings.key_bits != 0 && settings.cancel == Cancel::delta)
@@ -123,6 +100,13 @@ bool is_raw(const Settings& settings, const Frame& frame) {
   return frame.raw || (frame.key && settings.key_bits == 0 && settings.cancel == Cancel::delta);
 }
 
+bool uses_state(const Settings& settings, const Frame& frame) {
+  return settings.cancel == Cancel::delta && !frame.key;
+}
+bool uses_dither(const Settings& settings, const Frame& frame) {
+  return settings.cancel == Cancel::dither && !frame.key;
+}
+
 uint64_t code_bytes(const Settings& settings, const Frame& frame, uint64_t elems) {
   if (is_raw(settings, frame)) return elems * size_of(settings.state);
   return BlockLayout{1, elems, settings.block}.code_bytes(spec_of(settings, frame).bits);
@@ -130,6 +114,11 @@ uint64_t code_bytes(const Settings& settings, const Frame& frame, uint64_t elems
 uint64_t scale_bytes(const Settings& settings, const Frame& frame, uint64_t elems) {
   if (is_raw(settings, frame)) return 0;
   return BlockLayout{1, elems, settings.block}.blocks() * size_of(settings.scale);
+}
+
+float residual_share(const Settings& settings, const Frame& frame) {
+  const bool begins = settings.residual_reset != 0 && frame.step % settings.residual_reset == 0;
+  return static_cast<float>(begins ? 0 : settings.beta);
 }
 
 uint64_t residual_bytes(const Settings& settings, uint64_t elems) { return Residual::bytes(settings, elems); }
@@ -140,8 +129,7 @@ void encode_piece(const Settings& settings, const Part& part, const Frame& frame
   const void* const from = at(w, part.source, piece.first);
   void* const to = at(next, settings.state, piece.first);
   if (is_raw(settings, frame)) {
-    for (uint64_t i = 0; i < piece.count; ++i)
-      counts.encoded.nonfinite += !is_finite(load(part.source, from, i));
+    count_nonfinite_simd(piece.count, part.source, from, &counts.encoded.nonfinite);
     cast_simd(piece.count, part.source, from, settings.state, to, &counts.saturated);
     std::memcpy(codes + piece.first * size_of(settings.state), to, piece.count * size_of(settings.state));
     return;
@@ -155,15 +143,15 @@ void encode_piece(const Settings& settings, const Part& part, const Frame& frame
   if (uses_dither(settings, frame)) {
     const DitherKey key = dither_key(settings, part, frame);
     const uint64_t first = part.first + piece.first;
-    dither_encode(place.spec, place.layout, key, first, part.source, from, place.codes, place.scales,
-                  &counts.encoded);
-    dither_decode(place.spec, place.layout, key, first, place.codes, place.scales, settings.state, to,
-                  &counts.saturated);
+    dither_encode_simd(place.spec, place.layout, key, first, part.source, from, place.codes, place.scales,
+                       &counts.encoded);
+    dither_decode_simd(place.spec, place.layout, key, first, place.codes, place.scales, settings.state, to,
+                       &counts.saturated);
   } else if (settings.cancel == Cancel::residual) {
     encode_residual(settings, part, frame, place, from, Residual(settings, part, piece, residual),
                     Residual(settings, part, piece, next_residual), to, counts);
   } else if (settings.qwz) {
-    encode_as_qwz(place, part.source, from, &counts.encoded);
+    qwz_encode_simd(place.spec, place.layout, part.source, from, place.codes, place.scales, &counts.encoded);
     delta_apply_simd(place.spec, place.layout, place.codes, place.scales, settings.state, to,
                      &counts.saturated);
   } else {
@@ -182,8 +170,8 @@ void apply_piece(const Settings& settings, const Part& part, const Frame& frame,
   const Place place =
       place_of(settings, frame, piece, const_cast<uint8_t*>(codes), const_cast<void*>(scales));
   if (uses_dither(settings, frame)) {
-    dither_decode(place.spec, place.layout, dither_key(settings, part, frame), part.first + piece.first,
-                  place.codes, place.scales, settings.state, to, saturated);
+    dither_decode_simd(place.spec, place.layout, dither_key(settings, part, frame), part.first + piece.first,
+                       place.codes, place.scales, settings.state, to, saturated);
     return;
   }
   if (!uses_state(settings, frame)) std::memset(to, 0, piece.count * size_of(settings.state));

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/dither.h"
 #include "lib/gather/settings.h"
 
 namespace mlq::gather {
@@ -31,15 +32,27 @@ struct Frame {
   bool raw = false;  // values of the state's type
 };
 
+// The offsets of a part, for its own elements of the tensor.
+kernels::DitherKey dither_key(const Settings& settings, const Part& part, const Frame& frame);
+
 // Key frames have key_bits, 8 of them absmax; else as `settings` says.
 kernels::BlockIntSpec spec_of(const Settings& settings, const Frame& frame);
 bool is_raw(const Settings& settings, const Frame& frame);
+// Whether codes are of differences to what is held, or dithered. Deltas and dither alike send what does not
+// depend on the past in a key frame.
+bool uses_state(const Settings& settings, const Frame& frame);
+bool uses_dither(const Settings& settings, const Frame& frame);
 // Bytes of codes (of a raw frame: values) and of scales that a part of so many elements has.
 uint64_t code_bytes(const Settings& settings, const Frame& frame, uint64_t elems);
 uint64_t scale_bytes(const Settings& settings, const Frame& frame, uint64_t elems);
 
-// Bytes of the residual of so many elements, if the mode has one: values, or codes and then scales.
+// Bytes of the residual of so many elements, if the mode has one: fp32, or codes and, from residual_scales()
+// on, scales.
+inline constexpr kernels::BlockIntSpec kResidualSpec{8, kernels::Grid::absmax, Float::bf16, false};
 uint64_t residual_bytes(const Settings& settings, uint64_t elems);
+constexpr uint64_t residual_scales(uint64_t elems) { return elems + elems % 2; }
+// The share of the residual that this frame adds to its weights.
+float residual_share(const Settings& settings, const Frame& frame);
 
 struct PartCounts {
   kernels::EncodeCounts encoded;

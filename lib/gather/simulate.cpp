@@ -176,12 +176,13 @@ class Line {
   void round_stochastically(uint64_t step, const PieceRange& piece, std::span<const float> w) {
     const kernels::BlockIntSpec spec = spec_of(settings_, {});
     const kernels::BlockLayout layout{1, piece.count, settings_.block};
-    const DitherKey key{settings_.seed, 0, step, 1};
+    const kernels::DitherKey key = dither_key(settings_.seed, 0, step, 1);
     kernels::EncodeCounts counts;
     uint64_t saturated = 0;
     uint8_t* const codes = codes_.data() + piece.first * spec.bits / 8;
     uint8_t* const scales = scales_.data() + piece.first / settings_.block * size_of(spec.scale);
-    dither_encode(spec, layout, key, piece.first, Float::f32, w.data() + piece.first, codes, scales, &counts);
+    kernels::dither_encode_simd(spec, layout, key, piece.first, Float::f32, w.data() + piece.first, codes,
+                                scales, &counts);
     kernels::block_int_decode_simd(spec, layout, codes, scales, settings_.state,
                                    held_.data() + piece.first * size_of(settings_.state), &saturated);
   }

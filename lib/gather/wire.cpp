@@ -31,8 +31,8 @@ WireHeader make_header(const Settings& settings, const Frame& frame, unsigned ra
   return header;
 }
 
-WireHeader parse_header(std::span<const std::byte> bytes, const Settings& settings, const Frame& frame,
-                        std::string_view where) {
+WireHeader parse_header(std::span<const std::byte> bytes, uint64_t room, const Settings& settings,
+                        const Frame& frame, std::string_view where) {
   WireHeader header{};
   if (bytes.size() < sizeof header)
     throw input_error("{}: {} bytes are no gather header", where, bytes.size());
@@ -49,9 +49,8 @@ WireHeader parse_header(std::span<const std::byte> bytes, const Settings& settin
       header.cancel != expected.cancel || header.log2_block != expected.log2_block ||
       header.scale != expected.scale)
     throw input_error("{}: is of another format; start all ranks with the same options", where);
-  if (header.payload_bytes > bytes.size() - sizeof header)
-    throw input_error("{}: states {} bytes and has {}", where, header.payload_bytes,
-                      bytes.size() - sizeof header);
+  if (header.payload_bytes > room)
+    throw input_error("{}: states {} bytes and has {}", where, header.payload_bytes, room);
   return header;
 }
 

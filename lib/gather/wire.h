@@ -27,10 +27,10 @@ struct WireHeader {
   uint8_t log2_block;
   uint8_t scale;  // Float
   uint32_t zero;
-  quant::Digest digest;  // of the payload
+  quant::Digest digest;  // hash of the payload, by its leaves as of a tensor (tree_hash.h)
 
   static constexpr uint32_t kMagic = 0x47514c4du;  // MLQG
-  static constexpr uint16_t kVersion = 1;
+  static constexpr uint16_t kVersion = 2;
   // nonfinite and failed only in the headers that go round before the payload, which then is not sent.
   enum Flag : uint16_t { key = 1, nonfinite = 2, failed = 4 };
 };
@@ -42,10 +42,10 @@ static_assert(offsetof(WireHeader, flags) == 6 && offsetof(WireHeader, rank) == 
               offsetof(WireHeader, digest) == 48);
 
 WireHeader make_header(const Settings& settings, const Frame& frame, unsigned rank, unsigned ranks);
-// The header at the beginning of `bytes`. An input Error, beginning with `where`, for what is none or does
-// not go with the settings, the frame or the number of bytes.
-WireHeader parse_header(std::span<const std::byte> bytes, const Settings& settings, const Frame& frame,
-                        std::string_view where);
+// The header at the beginning of `bytes`, which `room` bytes follow at most. An input Error, beginning with
+// `where`, for what is none or does not go with the settings, the frame or the room.
+WireHeader parse_header(std::span<const std::byte> bytes, uint64_t room, const Settings& settings,
+                        const Frame& frame, std::string_view where);
 
 // Where everything lies in the payload of a rank: the codes of all parts, then their scales, then what
 // travels as it is; each on a multiple of 16.

@@ -62,7 +62,7 @@ class Meeting {
     changed_.notify_all();
     if (seen) throw environment_error("a rank is gone; start the ranks again");
     throw environment_error("a rank did not come within {} s; start the ranks again, or give them longer",
-                            static_cast<double>(timeout_) * 1e-9);
+                            static_cast<double>(timeout_) / 1e9);
   }
 
   // Without a timeout: all are here, and what they give must stay until all have it.

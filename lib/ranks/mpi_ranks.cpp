@@ -127,7 +127,7 @@ class MpiRanks final : public Comm {
                               seconds());
     throw environment_error("MPI: {}; start the ranks again", module_.error());
   }
-  double seconds() const { return static_cast<double>(timeout_) * 1e-9; }
+  double seconds() const { return static_cast<double>(timeout_) / 1e9; }
 
   Module module_;
   int64_t timeout_;

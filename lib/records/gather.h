@@ -11,6 +11,7 @@ struct GatherStep {
   uint64_t step = 0;
   uint64_t rank = 0;
   uint64_t ranks = 1;
+  std::optional<std::string> transport;
   std::string mode;
   uint64_t bits = 0;
   uint64_t block = 0;

@@ -14,6 +14,8 @@ struct Schema<GatherStep> {
       field<"step", &GatherStep::step>("", "Number of the step."),
       field<"rank", &GatherStep::rank>("", "Whose times these are."),
       field<"ranks", &GatherStep::ranks>("", "How many ranks there are."),
+      field<"transport", &GatherStep::transport>("",
+                                                 "What carried the weights: MPI, NCCL, in process or none."),
       field<"mode", &GatherStep::mode>("", "How the noise is cancelled: none, delta, residual or dither:N."),
       field<"bits", &GatherStep::bits>("bits", "Of a code; key frames may have others."),
       field<"block", &GatherStep::block>("", "Elements with one scale."),

@@ -14,7 +14,10 @@
 
 #include "kernels/block_int.h"
 #include "kernels/cast.h"
+#include "kernels/delta.h"
+#include "kernels/dither.h"
 #include "kernels/ec.h"
+#include "kernels/feedback.h"
 #include "kernels/float8.h"
 #include "kernels/lut4.h"
 #include "kernels/mx.h"
@@ -173,6 +176,26 @@ Format block_int(const char* name, unsigned bits, Grid grid, uint64_t block) {
       }};
 }
 
+// From an element on that begins with a draw of four offsets, or not.
+Format dither(const char* name, unsigned bits, Grid grid, uint64_t first) {
+  const BlockIntSpec spec{bits, grid, Float::bf16, false};
+  const DitherKey key{{0x243f6a88u, 0x85a308d3u}, 1, 2, 0.25f};
+  return {
+      name,
+      64,
+      bits,
+      2,
+      [=](bool cuda, const BlockLayout& l, Float f, const void* x, uint8_t* c, uint8_t* s, EncodeCounts* n) {
+        cuda ? dither_encode_cuda(spec, l, key, first, f, x, c, s, n, nullptr)
+             : dither_encode_cpu(spec, l, key, first, f, x, c, s, n);
+      },
+      [=](bool cuda, const BlockLayout& l, const uint8_t* c, const uint8_t* s, Float f, void* o,
+          uint64_t* n) {
+        cuda ? dither_decode_cuda(spec, l, key, first, c, s, f, o, n, nullptr)
+             : dither_decode_cpu(spec, l, key, first, c, s, f, o, n);
+      }};
+}
+
 Format lut4(const char* name, Table4 table) {
   const Lut4Spec spec{table, Float::bf16, NibbleOrder::low_first};
   return {
@@ -239,7 +262,7 @@ Format nvfp4(const char* name, bool four_or_six) {
       }};
 }
 
-// What has no blocks: ec, sums, hashes, casts; compared by the tests alone.
+// What has no blocks: ec, sums, hashes, casts, error feedback; compared by the tests alone.
 void run_arrays(Bench& bench, const Arrays& on) {
   const uint64_t n = bench.elems;
   const DeviceArray scratch(ec_scratch_bytes(n)), escapes(n * 2);
@@ -265,6 +288,34 @@ void run_arrays(Bench& bench, const Arrays& on) {
                timed([&] { xxh3_leaves_cuda(on.x.data(), n * 2, escapes.bytes(), nullptr); }));
   bench.report("cast", "bf16_f32", 0, n * 6, timed([&] {
                  cast_cuda(n, Float::bf16, on.x.data(), Float::f32, on.out.data(), number, nullptr);
+               }));
+  bench.report("count_nonfinite", "bf16", 0, n * 2,
+               timed([&] { count_nonfinite_cuda(n, Float::bf16, on.x.data(), number, nullptr); }));
+  // With what the cast has left as the residual.
+  auto* const residual = static_cast<float*>(on.out.data());
+  bench.report("feedback_compensate", "bf16", 0, n * 10, timed([&] {
+                 feedback_compensate_cuda(n, Float::bf16, on.x.data(), 1, residual, residual, nullptr);
+               }));
+  bench.report("feedback_residual", "bf16", 0, n * 10, timed([&] {
+                 feedback_residual_cuda(n, residual, Float::bf16, on.x.data(), residual, nullptr);
+               }));
+}
+
+// Deltas of bf16 weights to a bf16 state; compared by the tests alone.
+void run_deltas(Bench& bench, const Arrays& on) {
+  constexpr BlockIntSpec kSpec{4, Grid::sign, Float::bf16, false};
+  const BlockLayout layout{1, bench.elems, 64};
+  const uint64_t coded = layout.code_bytes(kSpec.bits) + layout.blocks() * size_of(kSpec.scale);
+  auto* counts = static_cast<EncodeCounts*>(on.counts.data());
+  auto* cut = static_cast<uint64_t*>(on.counts.data()) + 3;
+  check(cudaMemset(on.out.data(), 0, bench.elems * 2), "cudaMemset");
+  bench.report("delta_encode", "int4_bf16", layout.block, bench.elems * 6 + coded, timed([&] {
+                 delta_encode_cuda(kSpec, layout, Float::bf16, on.x.data(), Float::bf16, on.out.data(),
+                                   on.codes.bytes(), on.scales.data(), counts, cut, nullptr);
+               }));
+  bench.report("delta_apply", "int4_bf16", layout.block, bench.elems * 4 + coded, timed([&] {
+                 delta_apply_cuda(kSpec, layout, on.codes.bytes(), on.scales.data(), Float::bf16,
+                                  on.out.data(), cut, nullptr);
                }));
 }
 
@@ -330,6 +381,9 @@ int main(int argc, char** argv) {
                                        block_int("int2_sign", 2, Grid::sign, 64),
                                        block_int("int8_absmax", 8, Grid::absmax, 2048),
                                        block_int("int4_mse", 4, Grid::mse, 64),
+                                       dither("int8_dither", 8, Grid::absmax, 0),
+                                       dither("int4_dither", 4, Grid::absmax, 0),
+                                       dither("int4_dither_odd", 4, Grid::absmax, 1),
                                        lut4("nf4", Table4::nf4),
                                        lut4("fp4", Table4::fp4),
                                        e4m3(),
@@ -343,6 +397,7 @@ int main(int argc, char** argv) {
     for (const Format& format : formats) run(bench, format, type, period, on);
   }
   run_arrays(bench, on);  // the source is bf16 now
+  run_deltas(bench, on);
   run_differences(bench, on);
   return bench.same ? 0 : 1;
 }

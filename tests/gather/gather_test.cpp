@@ -50,7 +50,7 @@ class Training {
   std::vector<float> weights_;
 };
 
-std::vector<float> held_values(const Gather& gather, const std::string& name, Float state) {
+std::vector<float> held_values(Gather& gather, const std::string& name, Float state) {
   for (size_t t = 0; t < gather.tensors().size(); ++t) {
     if (gather.tensors()[t].info.name != name) continue;
     std::vector<float> out(gather.tensors()[t].info.elems);

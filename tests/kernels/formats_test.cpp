@@ -12,6 +12,7 @@
 #include "kernels/lut4_math.h"
 #include "kernels/mx.h"
 #include "kernels/nvfp4.h"
+#include "kernels/qwz.h"
 #include "kernels/sums.h"
 #include "kernels/xxh3_leaves.h"
 #include "tests/kernels/inputs.h"
@@ -138,6 +139,21 @@ TEST(BlockInt, HugeValuesDecodeToTheLargestAndAreCounted) {
   EXPECT_EQ(out.at(0), -65504);
   EXPECT_EQ(out.at(1), 65504);
   EXPECT_EQ(saturated, 2u);
+}
+
+TEST(Qwz, CutsThePositiveExtremeAlone) {
+  const BlockIntSpec spec{4, Grid::sign, Float::f32, false};
+  const Floats x = {8, -8, 6.5f, -0.5f, 0.25f, 4, -4, kInf, -2, 1, 0, 0, 0, 0, 0, 0};
+  const BlockLayout layout{1, x.size(), 8};
+  Bytes codes(layout.code_bytes(spec.bits));
+  Floats scales(2), values(x.size());
+  EncodeCounts counts;
+  uint64_t saturated = 0;
+  qwz_encode_cpu(spec, layout, Float::f32, x.data(), codes.data(), scales.data(), &counts);
+  block_int_decode_cpu(spec, layout, codes.data(), scales.data(), Float::f32, values.data(), &saturated);
+  EXPECT_EQ(scales, (Floats{1, 0.25f}));
+  EXPECT_EQ(values, (Floats{7, -8, 6, 0, 0, 4, -4, 0, -2, 1, 0, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(counts.nonfinite, 1u);
 }
 
 TEST(Lut4, ThresholdsAreThoseOfBitsandbytes) {

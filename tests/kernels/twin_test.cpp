@@ -10,6 +10,7 @@
 #include "kernels/lut4.h"
 #include "kernels/mx.h"
 #include "kernels/nvfp4.h"
+#include "kernels/qwz.h"
 #include "kernels/sums.h"
 #include "tests/kernels/inputs.h"
 #include "tests/kernels/simd_targets.h"
@@ -101,6 +102,16 @@ Operation block_int_scaled_operation(const BlockIntSpec& spec) {
                                                                           e.codes.data(), &e.counts);
       if (extreme < 0 && x.at(0) > 0) break;  // so that more than one is compared
     }
+  };
+  return op;
+}
+
+Operation qwz_operation(const BlockIntSpec& spec) {
+  Operation op = block_int_operation(spec);
+  op.name += "_qwz";
+  op.encode = [=](bool simd, const BlockLayout& l, const Array& x, Encoded& e) {
+    (simd ? qwz_encode_simd : qwz_encode_cpu)(spec, l, x.type(), x.data(), e.codes.data(), e.scales.data(),
+                                              &e.counts);
   };
   return op;
 }
@@ -206,6 +217,8 @@ std::vector<Operation> operations() {
   for (const unsigned bits : {8u, 4u, 3u, 2u})
     out.push_back(
         block_int_scaled_operation({bits, bits % 2 ? Grid::absmax : Grid::sign, Float::f32, false}));
+  for (const unsigned bits : {8u, 4u, 3u, 2u})
+    out.push_back(qwz_operation({bits, Grid::sign, Float::bf16, false}));
   for (const Table4 table : {Table4::nf4, Table4::fp4}) {
     for (const Float scale : kFloats) out.push_back(lut4_operation({table, scale, NibbleOrder::low_first}));
     out.push_back(lut4_operation({table, Float::f32, NibbleOrder::high_first}));
@@ -356,6 +369,21 @@ TEST(CastTwin, SimdGivesTheBytesOfTheCpu) {
         ASSERT_EQ(out.saturated, expected.saturated);
       });
     }
+  });
+}
+
+TEST(CountNonfiniteTwin, SimdCountsAsTheCpu) {
+  with_inputs([](const Array& x) {
+    uint64_t expected = 0;
+    for (uint64_t i = 0; i < x.elems(); ++i) expected += !std::isfinite(x.at(i));
+    uint64_t counted = 5;
+    count_nonfinite_cpu(x.elems(), x.type(), x.data(), &counted);
+    ASSERT_EQ(counted, 5 + expected);
+    on_every_simd_target([&] {
+      uint64_t found = 5;
+      count_nonfinite_simd(x.elems(), x.type(), x.data(), &found);
+      ASSERT_EQ(found, 5 + expected);
+    });
   });
 }
 

@@ -170,7 +170,7 @@ cli::Command io_command() {
 
 struct GatherBenchArguments {
   gather::GatherBench bench;
-  int64_t timeout_ns = 60'000'000'000;
+  RankArguments ranks;
 };
 
 std::vector<unsigned> parse_widths(std::string_view text) {
@@ -182,11 +182,12 @@ std::vector<unsigned> parse_widths(std::string_view text) {
   return widths;
 }
 
-records::QuantBench record_of(const gather::GatherBench& bench, const gather::GatherBenchResult& r) {
+records::QuantBench record_of(const gather::GatherBench& bench, const Ranks& ranks,
+                              const gather::GatherBenchResult& r) {
   records::QuantBench record;
   record.what = "gather";
   record.kernel = "delta";
-  record.device = "cpu";
+  record.device = ranks.device() ? ranks.device()->info().name : "cpu";
   record.format = fmt::format("int{}", r.bits);
   record.block = bench.block;
   record.elems = bench.elems;
@@ -203,17 +204,19 @@ records::QuantBench record_of(const gather::GatherBench& bench, const gather::Ga
   return record;
 }
 
-ExitKind bench_gather(GatherBenchArguments& a, Context& context) {
-  const auto comm = launched_ranks(context, a.timeout_ns, "bench gather");
+ExitKind bench_gather(GatherBenchArguments& a, Context& context, const Ranks& ranks) {
   a.bench.threads = context.threads();
   a.bench.stop = &context.stop();
-  const bool writes = comm->rank() == 0;
+  a.bench.backend = ranks.place.backend.get();
+  a.bench.wire = ranks.place.wire.get();
+  a.bench.piece = ranks.piece;
+  const bool writes = ranks.comm.rank() == 0;
   RecordStream stream(context, writes ? "" : "-", writes ? context.shared().output : "");
-  stream.run();
+  stream.run({}, ranks.device());
   cli::Table table(
       {{"format", cli::Align::left}, {"ms"}, {"of that until all is there"}, {"bf16 ms"}, {"times as fast"}});
-  gather::bench_gather(*comm, a.bench, SteadyClock(), [&](const gather::GatherBenchResult& result) {
-    const records::QuantBench record = record_of(a.bench, result);
+  gather::bench_gather(ranks.comm, a.bench, SteadyClock(), [&](const gather::GatherBenchResult& result) {
+    const records::QuantBench record = record_of(a.bench, ranks, result);
     stream.bench(record);
     const auto ms = [](int64_t ns) { return fmt::format("{:.2f}", static_cast<double>(ns) * 1e-6); };
     table.add({*record.format, ms(result.duration_ns), ms(result.comm_ns), ms(result.bf16_ns),
@@ -248,15 +251,15 @@ cli::Command gather_bench_command() {
                             .shown_default("16777216"),
                         cli::value_option("time", "TIME", "Time for each.", a.bench.time_ns,
                                           cli::above_zero(parse_duration))
-                            .shown_default("2s"),
-                        piece_option(a.bench.piece),
-                        cli::value_option("timeout", "TIME", "How long to wait for other ranks.",
-                                          a.timeout_ns, cli::above_zero(parse_duration))
-                            .shown_default("60s")});
+                            .shown_default("2s")});
+  command.add("Ranks", rank_options(a.ranks));
   command.examples = {
       {"mpirun -n 2 mlq-quant bench gather --elems 64M --time 2s --summary", "two ranks on this machine"},
   };
-  command.run = [arguments](Context& context) { return bench_gather(*arguments, context); };
+  command.run = [arguments](Context& context) {
+    return as_rank(context, arguments->ranks, "bench gather",
+                   [&](const Ranks& ranks) { return bench_gather(*arguments, context, ranks); });
+  };
   return command;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "lib/cli/program.h"
+#include "lib/gather/placement.h"
 #include "lib/quant/encode.h"
 #include "lib/quant/stored_model.h"
 #include "lib/ranks/comm.h"
@@ -87,7 +89,6 @@ void check_replaced_whole(const std::string& out, const tensorfile::Source& sour
 quant::Resources resources(cli::Context& context, uint64_t memory_bytes, uint64_t total);
 cli::Option memory_option(uint64_t& memory_bytes);
 cli::Option records_option(std::string& path);
-cli::Option piece_option(uint64_t& bytes);
 uint64_t total_bytes(const tensorfile::Source& source);
 
 // What an encoder's options say of formats; the options of encode and plan.
@@ -115,11 +116,30 @@ std::map<std::string, quant::Spec> read_plan(const std::string& path, bool stric
 
 // The most memory that the process has had.
 uint64_t peak_rss_bytes();
-// The ranks that a launcher has started, or the only one, which is noted where somebody may have wanted
-// several. A usage Error, with the line to type, where a launcher has started several that are none to MPI.
-// `command`: ours, for that line. The context is to outlive the ranks.
-std::unique_ptr<ranks::Comm> launched_ranks(cli::Context& context, int64_t timeout_ns,
-                                            std::string_view command);
+
+// What commands of several ranks are told of them.
+struct RankArguments {
+  gather::PlacementOptions placement;
+  std::optional<uint64_t> piece;
+};
+std::vector<cli::Option> rank_options(RankArguments& arguments);
+// A rank among those that a launcher has started, or the only one, which is noted where somebody may have
+// wanted several.
+struct Ranks {
+  ranks::Comm& comm;
+  const gather::Placement& place;
+  uint64_t piece;  // bytes that are sent at a time
+  // What carries payloads.
+  std::string_view transport() const { return (place.wire ? *place.wire : comm).transport(); }
+  std::optional<device::Device> device() const {
+    return place.backend ? std::optional(place.backend->device()) : std::nullopt;
+  }
+};
+// Does the work as such a rank. A usage Error, with the line to type, where a launcher has started several
+// processes that are none to MPI; `command`: ours, for that line. What all ranks find out together rank 0
+// says, and all end with its status.
+ExitKind as_rank(cli::Context& context, const RankArguments& arguments, std::string_view command,
+                 const std::function<ExitKind(const Ranks&)>& work);
 
 // Values of options that gather and simulate have: 8, 4, 3 or 2; a power of two from 16 to 16384.
 unsigned parse_code_bits(std::string_view text);

@@ -242,12 +242,6 @@ cli::Option records_option(std::string& path) {
   return cli::text("records", "FILE", "Where the records go.", path).file().shown_default("-");
 }
 
-cli::Option piece_option(uint64_t& bytes) {
-  return cli::value_option("piece", "SIZE", "Bytes that a rank sends at a time, while it encodes more.",
-                           bytes, cli::above_zero(parse_size))
-      .shown_default("60KiB");
-}
-
 uint64_t total_bytes(const tensorfile::Source& source) {
   uint64_t total = 0;
   for (const auto& tensor : source.tensors()) total += tensor.size_bytes;

@@ -37,7 +37,7 @@ struct GatherArguments {
   std::string rival;
   Steps steps;
   uint64_t state_every = 100;
-  int64_t timeout_ns = 60'000'000'000;
+  RankArguments ranks;
   bool slice = false, flat = false, resume = false;
 };
 
@@ -119,12 +119,14 @@ gather::NoteData times_of(const gather::StepReport& report, int signal) {
 }
 
 records::GatherStep record_of(const GatherArguments& a, const gather::Settings& settings,
-                              const gather::StepReport& report, unsigned rank, unsigned ranks,
+                              const gather::StepReport& report, unsigned rank, const Ranks& among,
                               const gather::NoteData& times) {
   records::GatherStep record;
   record.step = report.step;
   record.rank = rank;
+  const unsigned ranks = among.comm.size();
   record.ranks = ranks;
+  record.transport = std::string(among.transport());
   record.mode = a.rival.empty() ? a.cancel : a.rival;
   record.bits = settings.bits;
   record.block = settings.block;
@@ -145,15 +147,16 @@ records::GatherStep record_of(const GatherArguments& a, const gather::Settings& 
 
 class Run {
  public:
-  Run(GatherArguments& a, Context& context, ranks::Comm& comm, gather::GatherOptions options)
+  Run(GatherArguments& a, Context& context, const Ranks& ranks, gather::GatherOptions options)
       : a_(a),
         context_(context),
-        comm_(comm),
-        gather_(comm, std::move(options), clock_),
+        ranks_(ranks),
+        comm_(ranks.comm),
+        gather_(comm_, std::move(options), clock_),
         settings_(settings_of(a, context.shared().seed)),
-        writes_records_(comm.rank() == 0 || has(a.records, "{rank}")),
+        writes_records_(comm_.rank() == 0 || has(a.records, "{rank}")),
         stream_(context, writes_records_ ? "" : "-",
-                writes_records_ ? with(a.records, "{rank}", comm.rank()) : "") {}
+                writes_records_ ? with(a.records, "{rank}", comm_.rank()) : "") {}
 
   ExitKind go() {
     const std::string state = with(a_.state, "{rank}", comm_.rank());
@@ -163,7 +166,7 @@ class Run {
     std::optional<uint64_t> resumed;
     if (a_.resume) resumed = gather_.resume(state);
     if (resumed) next = std::max(next, *resumed + 1);
-    stream_.run();
+    stream_.run({}, ranks_.device());
     stream_.keep_interrupted();
     if (next > a_.steps.last) write_resumed(*resumed);
     bool interrupted = false;
@@ -206,7 +209,7 @@ class Run {
       signal = std::max(signal, gather::take<int64_t>(times[rank], 24));
       if (writes_records_ &&
           (comm_.rank() == 0 ? !has(a_.records, "{rank}") || rank == 0 : rank == comm_.rank()))
-        stream_.gather(record_of(a_, settings_, report, rank, comm_.size(), times[rank]));
+        stream_.gather(record_of(a_, settings_, report, rank, ranks_, times[rank]));
     }
     if (signal != 0) context_.stop().request(static_cast<int>(signal));
     return signal != 0;
@@ -247,6 +250,7 @@ class Run {
 
   GatherArguments& a_;
   Context& context_;
+  Ranks ranks_;
   ranks::Comm& comm_;
   SteadyClock clock_;
   gather::Gather gather_;
@@ -279,18 +283,15 @@ ExitKind gather_weights(GatherArguments& a, Context& context) {
   if (a.flat) options.like = gather::list_of(open_model(context, a.like, false));
   options.threads = context.threads();
   options.strict = context.shared().strict;
-  const std::unique_ptr<ranks::Comm> comm = launched_ranks(context, a.timeout_ns, "gather");
-  if (comm->size() > 1 && !a.state.empty() && !has(a.state, "{rank}"))
-    throw usage_error("--state: must have {{rank}} in it, since each rank keeps its own");
   options.note = [&](const std::string& message) { context.warn(message); };
-  try {
-    return Run(a, context, *comm, options).go();
-  } catch (const gather::AgreedError& error) {
-    if (error.kind() == ExitKind::bug || comm->size() == 1) throw;
-    // Said while the ranks are together: when the first of them ends, a launcher ends the others.
-    if (comm->rank() == 0) context.error(error.what());
-    return error.kind();
-  }
+  return as_rank(context, a.ranks, "gather", [&](const Ranks& ranks) {
+    if (ranks.comm.size() > 1 && !a.state.empty() && !has(a.state, "{rank}"))
+      throw usage_error("--state: must have {{rank}} in it, since each rank keeps its own");
+    options.backend = ranks.place.backend.get();
+    options.wire = ranks.place.wire.get();
+    options.wire_piece = ranks.piece;
+    return Run(a, context, ranks, options).go();
+  });
 }
 
 }  // namespace
@@ -397,19 +398,16 @@ cli::Command gather_command() {
                  "Go on after the last state that all ranks have; after the last step, OUT is "
                  "written from it.",
                  a.resume)});
-  command.add(
-      "Ranks",
-      {cli::flag("slice", "All ranks read the same file, and each takes its part.", a.slice),
-       cli::value_option("join", "HOW", "How shards are joined.", a.flat,
-                         [](std::string_view text) { return text == "flat"; })
-           .one_of({{"rows", "along the first dimension"}, {"flat", "end to end, to the tensors of --like"}})
-           .shown_default("rows"),
-       cli::text("like", "FILE", "Of --join flat: a model with these tensors.", a.like).file(),
-       piece_option(a.options.wire_piece),
-       cli::value_option("timeout", "TIME", "How long to wait for other ranks.", a.timeout_ns,
-                         cli::above_zero(parse_duration))
-           .shown_default("60s"),
-       records_option(a.records)});
+  std::vector<cli::Option> of_ranks = {
+      cli::flag("slice", "All ranks read the same file, and each takes its part.", a.slice),
+      cli::value_option("join", "HOW", "How shards are joined.", a.flat,
+                        [](std::string_view text) { return text == "flat"; })
+          .one_of({{"rows", "along the first dimension"}, {"flat", "end to end, to the tensors of --like"}})
+          .shown_default("rows"),
+      cli::text("like", "FILE", "Of --join flat: a model with these tensors.", a.like).file()};
+  for (cli::Option& option : rank_options(a.ranks)) of_ranks.push_back(std::move(option));
+  of_ranks.push_back(records_option(a.records));
+  command.add("Ranks", std::move(of_ranks));
   command.add("Tensors", selection_options(a.options.selection));
   command.examples = {
       {"mpirun -n 2 mlq-quant gather 'shard-{rank}.safetensors' -o 'gathered-{rank}.safetensors'",

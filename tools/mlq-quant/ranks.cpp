@@ -3,6 +3,8 @@
 
 #include "lib/base/units.h"
 #include "lib/cli/launcher.h"
+#include "lib/gather/consent.h"
+#include "lib/gather/piece_sender.h"
 #include "lib/ranks/in_process.h"
 #include "lib/ranks/mpi_ranks.h"
 #include "tools/mlq-quant/commands.h"
@@ -39,8 +41,6 @@ bool may_be_one_of_several(const cli::Environment& environment) {
          (environment("SLURM_STEP_ID") && !environment("SLURM_STEP_NUM_TASKS"));
 }
 
-}  // namespace
-
 std::unique_ptr<ranks::Comm> launched_ranks(cli::Context& context, int64_t timeout_ns,
                                             std::string_view command) {
   const cli::Environment environment = cli::process_environment();
@@ -66,6 +66,42 @@ std::unique_ptr<ranks::Comm> launched_ranks(cli::Context& context, int64_t timeo
         "...",
         *launched, *launched, command);
   return comm;
+}
+
+}  // namespace
+
+std::vector<cli::Option> rank_options(RankArguments& a) {
+  using gather::Transport;
+  return {
+      cli::choice_option("device", "DEVICE", "Where this rank encodes and applies; auto is the CPU.",
+                         a.placement.cuda, {{"auto", false}, {"cpu", false}, {"cuda", true}})
+          .shown_default("auto"),
+      cli::choice_option("transport", "HOW",
+                         "What carries the weights; auto is NCCL where every rank computes on a GPU.",
+                         a.placement.transport,
+                         {{"auto", Transport::automatic}, {"nccl", Transport::nccl}, {"mpi", Transport::mpi}})
+          .shown_default("auto"),
+      cli::value_option("piece", "SIZE", "Bytes that a rank sends at a time, while it encodes more.", a.piece,
+                        cli::above_zero(parse_size))
+          .shown_default("60KiB; 16MiB over NCCL"),
+      cli::value_option("timeout", "TIME", "How long to wait for other ranks.", a.placement.timeout_ns,
+                        cli::above_zero(parse_duration))
+          .shown_default("60s")};
+}
+
+ExitKind as_rank(cli::Context& context, const RankArguments& arguments, std::string_view command,
+                 const std::function<ExitKind(const Ranks&)>& work) {
+  const auto comm = launched_ranks(context, arguments.placement.timeout_ns, command);
+  try {
+    const gather::Placement place = gather::place_ranks(*comm, arguments.placement);
+    const uint64_t piece = place.wire ? gather::kDevicePiece : gather::kWirePiece;
+    return work({*comm, place, arguments.piece.value_or(piece)});
+  } catch (const gather::AgreedError& error) {
+    if (error.kind() == ExitKind::bug || comm->size() == 1) throw;
+    // Said while the ranks are together: when the first of them ends, a launcher ends the others.
+    if (comm->rank() == 0) context.error(error.what());
+    return error.kind();
+  }
 }
 
 }  // namespace mlq::tools

@@ -1,8 +1,9 @@
-// What has no blocks gives the CPU twin's bytes on the device: ec, casts, sums, hashes.
+// What has no blocks gives the CPU twin's bytes on the device: ec, casts, error feedback, sums, hashes.
 #include <algorithm>
 
 #include "kernels/cast.h"
 #include "kernels/ec.h"
+#include "kernels/feedback.h"
 #include "kernels/sums.h"
 #include "kernels/xxh3_leaves.h"
 #include "tests/kernels/device/device_memory.h"
@@ -135,6 +136,48 @@ TEST_F(ArraysOnTheDevice, CastsHaveTheBytesOfTheTwin) {
       ASSERT_EQ(difference("values", out.to_host(), expected), "");
       ASSERT_EQ(saturated.value<uint64_t>(), expected_saturated);
     }
+  });
+}
+
+TEST_F(ArraysOnTheDevice, NonfiniteAreCountedAsByTheTwin) {
+  with_inputs({1, 9, 4096, 5000}, [](const Array& x, bool shifted) {
+    uint64_t expected = 3;
+    count_nonfinite_cpu(x.elems(), x.type(), x.data(), &expected);
+    const DeviceBytes from(x.data(), x.bytes(), shifted ? size_of(x.type()) : 0);
+    const uint64_t three = 3;
+    const DeviceBytes found(&three, sizeof three);
+    count_nonfinite_cuda(x.elems(), x.type(), from.data(), found.as<uint64_t>(), nullptr);
+    finish();
+    ASSERT_EQ(found.value<uint64_t>(), expected);
+  });
+}
+
+// In place, as there is room for it: the residual, what is encoded instead of x, the next residual.
+TEST_F(ArraysOnTheDevice, FeedbackHasTheBytesOfTheTwin) {
+  with_inputs({1, 9, 4096, 5000}, [](const Array& w, bool shifted) {
+    const Array residual = make_input(Input::normal, Float::f32, w.elems(), 1);
+    Array expected(Float::f32, w.elems()), held(w.type(), w.elems());
+    auto* const x = static_cast<float*>(expected.data());
+    const DeviceBytes from(w.data(), w.bytes(), shifted ? size_of(w.type()) : 0);
+    const DeviceBytes on(residual.data(), residual.bytes(), shifted ? sizeof(float) : 0);
+    const auto bytes = [&] {
+      const auto* first = static_cast<const uint8_t*>(expected.data());
+      return Bytes(first, first + expected.bytes());
+    };
+
+    feedback_compensate_cpu(w.elems(), w.type(), w.data(), 0.75f, static_cast<const float*>(residual.data()),
+                            x);
+    feedback_compensate_cuda(w.elems(), w.type(), from.data(), 0.75f, on.as<float>(), on.as<float>(),
+                             nullptr);
+    finish();
+    ASSERT_EQ(difference("compensated values", on.to_host(), bytes()), "");
+
+    for (uint64_t i = 0; i < w.elems(); ++i) held.set(i, is_finite(x[i]) && is_finite(w.at(i)) ? w.at(i) : 1);
+    const DeviceBytes got(held.data(), held.bytes(), shifted ? size_of(held.type()) : 0);
+    feedback_residual_cpu(w.elems(), x, held.type(), held.data(), x);
+    feedback_residual_cuda(w.elems(), on.as<float>(), held.type(), got.data(), on.as<float>(), nullptr);
+    finish();
+    ASSERT_EQ(difference("residuals", on.to_host(), bytes()), "");
   });
 }
 

@@ -8,6 +8,7 @@
 #include "kernels/lut4_math.h"
 #include "kernels/mx.h"
 #include "kernels/nvfp4.h"
+#include "kernels/qwz.h"
 #include "tests/kernels/device/device_memory.h"
 #include "tests/kernels/inputs.h"
 
@@ -100,6 +101,12 @@ Format block_int_format(const BlockIntSpec& spec) {
                 block_int_encode_cpu, block_int_encode_cuda, block_int_decode_cpu, block_int_decode_cuda);
 }
 
+Format qwz_format(const BlockIntSpec& spec) {
+  return format("int" + std::to_string(spec.bits) + "_qwz", spec.bits, size_of(spec.scale),
+                joined(kLayouts, kLongBlocks), spec, qwz_encode_cpu, qwz_encode_cuda, block_int_decode_cpu,
+                block_int_decode_cuda);
+}
+
 Format block_int_scaled_format(const BlockIntSpec& spec) {
   Format out = block_int_format(spec);
   out.name += "_scaled";
@@ -169,6 +176,7 @@ std::vector<Format> formats() {
     out.push_back(block_int_scaled_format({bits, Grid::sign, Float::f32, false}));
   }
   out.push_back(block_int_format({4, Grid::mse, Float::f16, false}));
+  for (const unsigned bits : {8u, 3u}) out.push_back(qwz_format({bits, Grid::sign, Float::bf16, false}));
   for (const Table4 table : {Table4::nf4, Table4::fp4}) {
     for (const Float scale : kFloats) out.push_back(lut4_format({table, scale, NibbleOrder::low_first}));
     out.push_back(lut4_format({table, Float::f32, NibbleOrder::high_first}));

@@ -1,4 +1,4 @@
-// lib/device over the emulation: one device, whose memory is the heap and whose work is done when it is
+// lib/device over the emulation: four devices, whose memory is the heap and whose work is done when it is
 // given. Memory begins with bytes that no number of a test has, so that what was not written shows.
 #include "lib/device/device.h"
 
@@ -25,8 +25,13 @@ void copy(void* to, const void* from, size_t bytes) {
 
 bool available() { return true; }
 std::string unavailable_reason() { return ""; }
-std::vector<DeviceInfo> devices() { return {{0, "emulation", uint64_t{1} << 30, 9, 0, 1}}; }
-Device open(int) { return Device(devices().front()); }
+std::vector<DeviceInfo> devices() {
+  std::vector<DeviceInfo> out;
+  for (int i = 0; i < 4; ++i)
+    out.push_back({i, "emulation", "GPU-" + std::to_string(i), uint64_t{1} << 30, 9, 0, 1});
+  return out;
+}
+Device open(int index) { return Device(devices().at(static_cast<size_t>(index))); }
 void Device::use() const {}
 uint64_t Device::free_bytes() const { return info_.memory_bytes; }
 

@@ -2,6 +2,7 @@
 // millions of them.
 #include <cstdio>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "cuda_runtime.h"
@@ -127,6 +128,8 @@ void barrier() {
 }
 
 void run(unsigned ctas, unsigned threads, const std::function<void()>& body) {
+  static std::mutex one_at_a_time;  // there is one threadIdx
+  const std::lock_guard lock(one_at_a_time);
   if (threads == 0 || threads % kLanes != 0) fail("a CTA is whole warps");
   if (cta.threads.size() != threads) {
     cta.threads = std::vector<Thread>(threads);
