@@ -118,6 +118,12 @@ void check_choice(const std::vector<Choice>& choices, bool closed, std::string_v
   if (std::none_of(choices.begin(), choices.end(), same)) throw usage_error("{}", not_among(value, choices));
 }
 
+// As of a variable of a script that is not set.
+void refuse_empty_name(Complete complete, std::string_view value) {
+  if (complete != Complete::none && value.empty())
+    throw usage_error("the name is empty; name a {}", complete == Complete::file ? "file" : "folder");
+}
+
 // Runs `action`; a usage Error from it gets `who` in front.
 template <class Action>
 void named(const std::string& who, Action action) {
@@ -166,6 +172,7 @@ void assign_options(const std::vector<Option>& options, const Parsed& parsed,
     }
     named(dashed(*option), [&, &chosen = *option, &text = value] {
       check_choice(chosen.choices, chosen.closed, text);
+      refuse_empty_name(chosen.complete, text);
       chosen.set(chosen.is_flag() ? "" : text);
     });
   }
@@ -190,6 +197,7 @@ void assign_positionals(const std::vector<Positional>& positionals, const std::v
     for (; next < take; ++next) {
       named(positional.name, [&] {
         check_choice(positional.choices, positional.closed, words[next]);
+        refuse_empty_name(positional.complete, words[next]);
         positional.set(words[next]);
       });
     }

@@ -152,6 +152,12 @@ TEST(Message, OptionGivenTwiceShowsBothValues) {
                "toy: make: --rate: given twice, as \"1\" and as \"2\"");
 }
 
+TEST(Message, AFileIsNotNamedByNothing) {
+  expect_usage({"make", "gamma", "--rate=1", "-o", ""},
+               "toy: make: --output: the name is empty; name a file");
+  expect_usage({"make", "gamma", "a.txt", "", "--rate=1"}, "toy: make: FILE: the name is empty; name a file");
+}
+
 TEST(Message, FlagTakesNoValue) {
   expect_usage({"make", "gamma", "--emit-path=yes"}, "toy: make: --emit-path: it takes no value");
 }
