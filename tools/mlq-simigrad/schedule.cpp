@@ -1,6 +1,8 @@
 // mlq-simigrad schedule: gram records in, a batch-size schedule out.
 #include <cmath>
+#include <filesystem>
 #include <limits>
+#include <set>
 
 #include "lib/base/io.h"
 #include "lib/base/units.h"
@@ -100,6 +102,23 @@ void print_summary(Context& context, const simigrad::Compaction& c) {
   context.print(table.text());
 }
 
+// Each file is written once, and none is the input.
+void check_files(const ScheduleArguments& a, const std::string& output) {
+  namespace fs = std::filesystem;
+  std::error_code none;
+  const auto place = [&](const std::string& file) { return fs::weakly_canonical(fs::absolute(file), none); };
+  std::set<fs::path> taken;
+  if (output != "-") taken.insert(place(output));
+  for (const Emitted& e : a.emit) {
+    if (e.file.empty() || e.file == "-" || (fs::exists(e.file, none) && !fs::is_regular_file(e.file, none)))
+      continue;
+    if (a.in != "-" && place(e.file) == place(a.in))
+      throw usage_error("--emit: {} is the input, and would be replaced; write to another file", e.file);
+    if (!taken.insert(place(e.file)).second)
+      throw usage_error("--emit: {} is named twice; name another file", e.file);
+  }
+}
+
 void write_emissions(const std::vector<Emitted>& wanted, const std::vector<records::Emission>& emissions,
                      records::Writer* writer) {
   for (size_t i = 0; i < wanted.size(); ++i) {
@@ -119,6 +138,7 @@ ExitKind schedule(ScheduleArguments& a, Context& context) {
   a.emitting.workers = a.deciding.options.workers;
   a.simulation.seed = context.shared().seed;
   check_emits(a);
+  check_files(a, context.shared().output);
   const auto bare =
       std::count_if(a.emit.begin(), a.emit.end(), [](const Emitted& e) { return e.file == "-"; });
   if (bare > 1) throw usage_error("--emit: one dialect alone can be written to standard output");

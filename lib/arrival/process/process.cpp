@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "lib/arrival/path/paths.h"
 #include "lib/arrival/process/matrices.h"
@@ -198,6 +199,14 @@ Stays read_stays(const Settings& s) {
   return read_start(s, Start::stationary) == Start::stationary ? Stays::residual : Stays::fresh;
 }
 
+// The path has its own limit; a number that it cannot be given is told as it is.
+uint32_t sources_of(const Settings& s, uint32_t otherwise) {
+  const uint64_t sources = s.count("sources").value_or(otherwise);
+  if (sources > std::numeric_limits<uint32_t>::max())
+    throw usage_error("--sources {} is out of range; it must be from 1 to 65535", sources);
+  return static_cast<uint32_t>(sources);
+}
+
 RatePathPtr self_similar_path(const Settings& s, RandomStream random, uint32_t stream) {
   const double hurst = s.need_number("hurst");
   if (!(hurst > 0.5 && hurst < 1))
@@ -207,7 +216,7 @@ RatePathPtr self_similar_path(const Settings& s, RandomStream random, uint32_t s
   const double on_s = s.seconds_or("mean-on", 1);
   const LawPtr pareto = pareto_law_of_alpha(3 - 2 * hurst);
   if (by == "onoff") {
-    const auto sources = static_cast<uint32_t>(std::min<uint64_t>(s.count("sources").value_or(50), 1u << 20));
+    const auto sources = sources_of(s, 50);
     const double off_s = s.seconds_or("mean-off", on_s);
     if (sources == 0 || !(on_s > 0 && off_s > 0))
       throw usage_error("--sources, --mean-on and --mean-off must be positive");
@@ -243,7 +252,7 @@ RatePathPtr make_path(const Settings& s, const BuildContext& context) {
   if (name == "expr") return formula_path(s);
   if (name == "mmpp") return markov_path(s, random, context.stream);
   if (name == "onoff") {
-    const auto sources = static_cast<uint32_t>(std::min<uint64_t>(s.count("sources").value_or(1), 1u << 20));
+    const auto sources = sources_of(s, 1);
     s.need("on-rate");
     return onoff_path(s.rate("on-rate")->per_s(), sojourn_law(s, "on"), sojourn_law(s, "off"), sources,
                       read_stays(s), random, context.stream);
