@@ -138,8 +138,7 @@ cli::Command simulate_command() {
                          a.listen)});
   command.add(
       "Surface",
-      {cli::value_option("requests", "N", "Requests of a window.", a.surface.requests,
-                         cli::above_zero(parse_count))
+      {cli::value_option("requests", "N", "Requests of a window.", a.surface.requests, parse_simulated)
            .shown_default("60000"),
        cli::value_option("repeats", "N", "Windows of each point, each with arrivals of its own.",
                          a.surface.repeats, cli::above_zero(parse_count))

@@ -17,6 +17,13 @@ double parse_share(std::string_view text, double most) {
   return share;
 }
 
+uint64_t parse_simulated(std::string_view text) {
+  const uint64_t requests = parse_count(text);
+  if (requests < 1 || requests > tune::kMostSimulated)
+    throw usage_error("\"{}\" must be from 1 to {}", text, tune::kMostSimulated);
+  return requests;
+}
+
 std::vector<cli::Choice> preset_choices() {
   std::vector<cli::Choice> choices;
   for (const tune::Preset& preset : tune::presets()) choices.emplace_back(preset.name, preset.text);
@@ -58,7 +65,7 @@ void add_surfaces(cli::Command& command, SurfaceArguments& a) {
                           {{"nearest", tune::MissingPoint::nearest}, {"refuse", tune::MissingPoint::refuse}}),
        cli::value_option("truth-requests", "N",
                          "Requests of the run that a simulated server's truth is taken from.",
-                         a.truth_requests, parse_count)
+                         a.truth_requests, parse_simulated)
            .shown_default("60000")});
 }
 

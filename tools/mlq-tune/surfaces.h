@@ -41,6 +41,8 @@ tune::VirtualOptions virtual_options(const VirtualArguments& a, cli::Context& co
 
 // 8% or 0.08; from 0 to `most`.
 double parse_share(std::string_view text, double most = 1);
+// Requests of a simulated window: from 1 to tune::kMostSimulated.
+uint64_t parse_simulated(std::string_view text);
 // All presets in help texts: "pool-batch, pool-delay, rrl-cpu".
 std::vector<cli::Choice> preset_choices();
 

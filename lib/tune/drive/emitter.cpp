@@ -44,7 +44,9 @@ void Emitter::end_broken(records::End end) {
   try {
     out_.end(end);
   } catch (const Error&) {
-    // The error that is on its way says more.
+    // The error that is on its way says more,
+  } catch (const ClosedPipe&) {
+    // and has a status that the end of the reader has not.
   }
 }
 

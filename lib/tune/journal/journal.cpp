@@ -153,16 +153,17 @@ JournalContents read_journal(const std::string& path) {
 
 Journal::Journal(const JournalOptions& options, const std::function<void(const std::string&)>& notice)
     : path_(options.path) {
+  // Before anything is made beside it, or it is put aside.
+  struct stat kind {};
+  if (::stat(path_.c_str(), &kind) == 0 && !S_ISREG(kind.st_mode))
+    throw environment_error("{}: it is no regular file; a journal must be one", path_);
   lock(options);
   try {
     if (options.reset && ::access(path_.c_str(), F_OK) == 0 &&
         ::rename(path_.c_str(), (path_ + ".old").c_str()) != 0)
       throw environment_error("{}: cannot keep it as {}.old: {}", path_, path_, system_error());
     file_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (file_ < 0) throw environment_error("{}: {}", path_, system_error());
-    struct stat kind {};
-    if (::fstat(file_, &kind) == 0 && !S_ISREG(kind.st_mode))
-      throw environment_error("{}: it is no regular file; a journal must be one", path_);
+    if (file_ < 0) throw environment_error("{}: cannot open: {}", path_, system_error());
     repair(notice);
     for (const JournalRun& run : before_.runs) {
       if (run.run.space_xxh3 && *run.run.space_xxh3 != options.space_xxh3) {
@@ -192,7 +193,7 @@ void Journal::lock(const JournalOptions& options) {
   const std::string path = path_ + ".lock";
   for (;;) {
     lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (lock_ < 0) throw environment_error("{}: {}", path, system_error());
+    if (lock_ < 0) throw environment_error("{}: cannot create: {}", path, system_error());
     if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
       const bool held = errno == EWOULDBLOCK;
       const std::string why = system_error();

@@ -29,6 +29,9 @@ enum class MissingPoint : uint8_t {
   refuse,   // as if the server had refused the configuration
 };
 
+// Of a window of a simulated server, of which all are held in memory.
+inline constexpr uint64_t kMostSimulated = 10'000'000;
+
 struct SurfaceOptions {
   // Of presets; recorded surfaces give back their repeats as they are, unless noise is asked for: then the
   // mean of the repeats is given it.
