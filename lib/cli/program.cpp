@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <new>
@@ -207,7 +208,8 @@ int Invocation::run_command() {
   if (answered(parsed)) return static_cast<int>(ExitKind::done);
   assign_options(options, parsed, [](const char* name) -> const char* { return std::getenv(name); });
   assign_positionals(command.positionals, parsed.words);
-  refuse_replaced_input(context_.shared().output, parsed, command.positionals);
+  const bool records = std::ranges::count(command.shared, Shared::no_provenance) > 0;
+  refuse_replaced_input(context_.shared().output, records, parsed, command.positionals);
   return static_cast<int>(command.run(context_));
 }
 

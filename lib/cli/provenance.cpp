@@ -24,6 +24,14 @@ records::Writer open_writer(const Context& context) {
   return {Output::open(context.shared().output), context.shared().provenance};
 }
 
+records::Writer open_writer_of_server(Context& context) {
+  records::Writer writer = open_writer(context);
+  writer.outlive_reader([&context] {
+    context.warn("nobody reads the records any more; those to come are lost, and the server goes on");
+  });
+  return writer;
+}
+
 std::string data_folder() {
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);

@@ -13,6 +13,8 @@ namespace mlq::cli {
 records::Run run_record(const Context& context);
 // A stream of records to -o, with or without run and end as --no-provenance says.
 records::Writer open_writer(const Context& context);
+// The same for a server: it goes on when the reader of its records has gone, and says so once.
+records::Writer open_writer_of_server(Context& context);
 // The folder of the data that comes with mlq: `share/mlq` beside the program's `bin`, else `data` of the
 // source tree that the program was built from. Where there is neither, the former: who opens a file in it
 // learns where it should have been.

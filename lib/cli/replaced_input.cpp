@@ -35,7 +35,7 @@ bool lies_in(const fs::path& file, const fs::path& folder) {
 
 }  // namespace
 
-void refuse_replaced_input(const std::string& output, const Parsed& parsed,
+void refuse_replaced_input(const std::string& output, bool records, const Parsed& parsed,
                            const std::vector<Positional>& positionals) {
   std::error_code none;
   if (output == "-" || !fs::is_regular_file(output, none)) return;
@@ -49,12 +49,20 @@ void refuse_replaced_input(const std::string& output, const Parsed& parsed,
   const bool named = std::ranges::any_of(
       positionals, [](const Positional& positional) { return positional.complete != Complete::none; });
   if (!named) return;
+  const bool may_be_replaced = records && may_be_records(output);
+  if (may_be_replaced) return;
   for (const std::string& word : parsed.words) {
-    if (fs::is_directory(word, none) && lies_in(output, word) && !may_be_records(output))
+    if (fs::is_directory(word, none) && lies_in(output, word))
       throw usage_error("-o: {} is in the input, and would be replaced; write to another file", output);
-    if (fs::equivalent(output, word, none) && !may_be_records(word))
-      throw usage_error("-o: {} is the input, and would be replaced; write to another file", output);
   }
+  refuse_replaced_input(output, parsed.words);
+}
+
+void refuse_replaced_input(const std::string& output, const std::vector<std::string>& inputs) {
+  std::error_code none;
+  if (output == "-" || !fs::is_regular_file(output, none)) return;
+  if (std::ranges::any_of(inputs, [&](const auto& input) { return fs::equivalent(output, input, none); }))
+    throw usage_error("-o: {} is the input, and would be replaced; write to another file", output);
 }
 
 }  // namespace mlq::cli

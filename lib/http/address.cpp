@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <algorithm>
@@ -60,6 +61,13 @@ Address unix_address(const std::string& path) {
   path.copy(name->sun_path, path.size());
   address.size = sizeof(sockaddr_un);
   return address;
+}
+
+std::string no_socket(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return ::lstat(path.c_str(), &info) == 0 ? "a link to nothing" : "";
+  if (S_ISSOCK(info.st_mode)) return "";
+  return S_ISDIR(info.st_mode) ? "a folder" : "a file";
 }
 
 Address address_to_listen(const std::string& host, uint16_t port) {

@@ -22,6 +22,9 @@ struct Address {
 
 // A usage Error if it is too long.
 Address unix_address(const std::string& path);
+// What is at `path` if that is no socket: "a folder", "a file", "a link to nothing". Empty for a socket, and
+// for nothing.
+std::string no_socket(const std::string& path);
 // Where to listen for host:port; waits for the name server. An environment Error if there is no such address.
 Address address_to_listen(const std::string& host, uint16_t port);
 // Where to connect to. Empty if there is none, and `error` says why.

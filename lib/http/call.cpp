@@ -52,8 +52,9 @@ size_t take_header(char* data, size_t, size_t size, void* user) {
   return size;
 }
 
-void finish(CURL* easy, CURLcode code, const ErrorText& text, const Sink& sink, CallResult& result) {
-  const TransferEnd end = transfer_end(easy, code, true, text);
+void finish(CURL* easy, CURLcode code, const ErrorText& text, const Url& url, const Sink& sink,
+            CallResult& result) {
+  const TransferEnd end = transfer_end(easy, code, true, text, url);
   result.fault = end.fault;
   result.note = sink.too_long ? fmt::format("the answer is longer than {} bytes", sink.most) : end.note;
   long status = 0;
@@ -90,7 +91,7 @@ CallResult http_call(const CallRequest& request, const Clock& clock, const StopF
     int left = 0;
     if (const CURLMsg* message = curl_multi_info_read(multi.get(), &left);
         message != nullptr && message->msg == CURLMSG_DONE) {
-      finish(easy.get(), message->data.result, text, sink, result);
+      finish(easy.get(), message->data.result, text, request.config.url, sink, result);
       break;
     }
     result.stopped = stop != nullptr && *stop;

@@ -311,7 +311,7 @@ void CurlEngine::State::release(Transfer& t) {
 
 void CurlEngine::State::finish(Transfer& t, CURLcode code) {
   const int64_t now = clock.now_ns();
-  TransferEnd end = transfer_end(t.easy.get(), code, t.attempt > 0, t.error);
+  TransferEnd end = transfer_end(t.easy.get(), code, t.attempt > 0, t.error, config.url);
   if (end.fault == Fault::aborted && t.header_bytes > kMostHeaderBytes) {
     end = {Fault::protocol, "more than 64 KiB of headers"};
   }
@@ -425,7 +425,7 @@ TransferEnd probe(const ClientConfig& config) {
   set(easy.get(), CURLOPT_CONNECT_ONLY, 1L);
   ErrorText error{};
   set(easy.get(), CURLOPT_ERRORBUFFER, error.data());
-  return transfer_end(easy.get(), curl_easy_perform(easy.get()), true, error);
+  return transfer_end(easy.get(), curl_easy_perform(easy.get()), true, error, config.url);
 }
 
 FetchedReply fetch(const ClientConfig& config, const ClientRequest& request, int64_t timeout_ns) {
@@ -446,7 +446,7 @@ FetchedReply fetch(const ClientConfig& config, const ClientRequest& request, int
   ErrorText error{};
   set(easy.get(), CURLOPT_ERRORBUFFER, error.data());
   const CURLcode code = curl_easy_perform(easy.get());
-  reply.end = transfer_end(easy.get(), code, true, error);
+  reply.end = transfer_end(easy.get(), code, true, error, config.url);
   if (code == CURLE_OK) curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &reply.status);
   return reply;
 }

@@ -8,6 +8,7 @@
 #include <new>
 
 #include "lib/base/error.h"
+#include "lib/http/address.h"
 
 namespace mlq::http {
 namespace {
@@ -43,6 +44,13 @@ Fault fault_of_connect(CURL* easy) {
   if (number == EMFILE || number == ENFILE || number == ENOBUFS || number == ENOMEM) return Fault::fd_limit;
   if (number == EADDRNOTAVAIL || number == EADDRINUSE) return Fault::ports;
   return Fault::refused;
+}
+
+// libcurl names the host that stands in the request in place of the socket.
+std::string why_not_connected(const std::string& socket, int number) {
+  const std::string other = no_socket(socket);
+  return other.empty() ? fmt::format("cannot connect to the socket {}: {}", socket, std::strerror(number))
+                       : fmt::format("{} is {} and no socket", socket, other);
 }
 
 bool uses_tls(CURL* easy) {
@@ -174,9 +182,11 @@ void arm(CURL* easy, const ClientConfig& config, const ClientRequest& request) {
   if (request.method != "POST") set(easy, CURLOPT_CUSTOMREQUEST, method.c_str());
 }
 
-TransferEnd transfer_end(CURL* easy, CURLcode code, bool sent, const ErrorText& text) {
+TransferEnd transfer_end(CURL* easy, CURLcode code, bool sent, const ErrorText& text, const Url& url) {
   if (code == CURLE_OK) return {};
   if (code == CURLE_ABORTED_BY_CALLBACK) return {Fault::reset, "the kept connection was dead"};
+  if (code == CURLE_COULDNT_CONNECT && !url.unix_path.empty())
+    return {fault_of_connect(easy), why_not_connected(url.unix_path, system_error(easy))};
   return {fault_of(easy, code, sent), text[0] != '\0' ? text.data() : curl_easy_strerror(code)};
 }
 

@@ -36,8 +36,9 @@ void arm(CURL* easy, const ClientConfig& config, const ClientRequest& request);
 // Where libcurl writes what went wrong, in words; see CURLOPT_ERRORBUFFER.
 using ErrorText = std::array<char, CURL_ERROR_SIZE>;
 
-// What libcurl's result means; `sent` tells whether any part of the request went out.
-TransferEnd transfer_end(CURL* easy, CURLcode code, bool sent, const ErrorText& text);
+// What libcurl's result means for a transfer with `url`; `sent` tells whether any part of the request went
+// out.
+TransferEnd transfer_end(CURL* easy, CURLcode code, bool sent, const ErrorText& text, const Url& url);
 
 void fail(CURLoption option, CURLcode code);
 

@@ -119,11 +119,19 @@ void Server::Impl::listen() {
   if (is_unix && is_stale_socket(options().unix_path, address)) ::unlink(options().unix_path.c_str());
   const std::string name =
       is_unix ? options().unix_path : fmt::format("{}:{}", options().host, options().port);
+  const auto why_not = [&](int error) -> std::string {
+    if (error != EADDRINUSE) return std::strerror(error);
+    if (!is_unix) return "another program listens there; stop it, or give another port";
+    const std::string other = no_socket(name);
+    return other.empty()
+               ? "another server listens on it; stop it, or give another path"
+               : fmt::format("it is {}, which is not replaced; remove it, or give another path", other);
+  };
   const auto check = [&](int result) {
     if (result >= 0) return;
     const int error = errno;
     close_listener();
-    throw environment_error("{}: cannot listen: {}", name, std::strerror(error));
+    throw environment_error("{}: cannot listen: {}", name, why_not(error));
   };
   listener_ = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   check(listener_);

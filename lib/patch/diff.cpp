@@ -94,6 +94,31 @@ tensorfile::Metadata metadata_of(const PatchReport& report, const DiffOptions& o
   return metadata;
 }
 
+// Both appear, or none. Renaming hardly fails; a stream may, so it goes first. But a base that is replaced by
+// what the patch leads to must not be gone while the patch is not there: without that, the command can be
+// given again.
+void publish_both(PatchWriter& writer, ModelFiles& state, const std::string& out,
+                  const std::string& next_base) {
+  namespace fs = std::filesystem;
+  std::error_code none;
+  if (state.is_stream() && !fs::is_regular_file(next_base, none)) {
+    state.publish();
+    try {
+      writer.publish();
+    } catch (...) {
+      if (fs::is_regular_file(next_base, none)) fs::remove(next_base, none);
+      throw;
+    }
+    return;
+  }
+  writer.publish();
+  try {
+    state.publish();
+  } catch (const Error& error) {
+    throw environment_error("{}; {} is there without it: give the same command again", error.what(), out);
+  }
+}
+
 }  // namespace
 
 PatchReport diff(const Model& base, const Model& next, const std::string& out, const DiffOptions& options,
@@ -126,8 +151,10 @@ PatchReport diff(const Model& base, const Model& next, const std::string& out, c
   if (state_files) state_files->sync();
   base.check_unchanged();
   next.check_unchanged();
-  writer.publish();
-  if (state_files) state_files->publish();
+  if (state_files)
+    publish_both(writer, *state_files, out, options.lossy->next_base);
+  else
+    writer.publish();
   return result;
 }
 

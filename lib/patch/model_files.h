@@ -41,6 +41,8 @@ class ModelFiles {
   void write(size_t tensor, uint64_t offset, std::span<const std::byte> bytes);
   // What was written is on disk when it returns.
   void sync();
+  // As PartFile::is_stream().
+  bool is_stream() const { return files_.front()->is_stream(); }
   // All takes its place. Returns the paths of the files.
   std::vector<std::string> publish();
 

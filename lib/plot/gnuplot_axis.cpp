@@ -99,23 +99,43 @@ Range ends_of(const Axis& axis, const Range& range, double margin) {
 DrawnAxis rows_axis(const Axis& axis, size_t widest) {
   DrawnAxis drawn;
   std::vector<std::pair<std::string, double>> ticks;
-  for (size_t i = 0; i < axis.rows.size(); ++i)
+  for (size_t i = 0; i < axis.rows.size(); ++i) {
     ticks.emplace_back(tick_name(axis.rows[i], widest), static_cast<double>(i));
+    drawn.widest = std::max(drawn.widest, std::min(characters_in(axis.rows[i]), widest));
+  }
   drawn.commands = fmt::format("set yrange [{}:-0.5]\nset ytics {} noenhanced\n",
                                static_cast<double>(axis.rows.size()) - 0.5, tick_list(ticks));
   return drawn;
 }
 
-DrawnAxis drawn_axis(const Axis& axis, char name, const Range& range, const std::optional<Range>& ends) {
+namespace {
+
+// The names of the powers that have room, and the places where they stand.
+void add_log_ticks(const Axis& axis, char name, const LogTicks& log, const TickRoom& room, DrawnAxis& drawn) {
+  PlacedTicks placed;
+  const double length = fmath::log(log.to / log.from);
+  for (const double at : log.at)
+    placed.emplace_back(tick_text(axis.quantity, at), fmath::log(at / log.from) / length);
+  std::vector<std::pair<std::string, double>> ticks;
+  for (const size_t i : ticks_with_room(placed, room)) {
+    const std::string& text = placed[i].first;
+    ticks.emplace_back(tick_name(text, 20), log.at[i]);
+    drawn.widest = std::max(drawn.widest, characters_in(text));
+  }
+  drawn.commands += fmt::format("set {}tics {} noenhanced\n", name, tick_list(ticks));
+}
+
+}  // namespace
+
+DrawnAxis drawn_axis(const Axis& axis, char name, const Range& range, const std::optional<Range>& ends,
+                     const TickRoom& room) {
   DrawnAxis drawn;
   drawn.label = axis.label;
   if (axis.logarithmic) {
     const LogTicks log = ticks_of(axis, range);
-    std::vector<std::pair<std::string, double>> ticks;
-    for (const double at : log.at) ticks.emplace_back(tick_name(tick_text(axis.quantity, at), 20), at);
     drawn.commands =
-        fmt::format("set logscale {0}\nset {0}range [{1:.7g}:{2:.7g}]\nset {0}tics {3} noenhanced\n", name,
-                    log.from, log.to, tick_list(ticks));
+        fmt::format("set logscale {0}\nset {0}range [{1:.7g}:{2:.7g}]\n", name, log.from, log.to);
+    add_log_ticks(axis, name, log, room, drawn);
     return drawn;
   }
   const Unit unit = unit_for(axis.quantity, std::max(std::abs(range.low), std::abs(range.high)));
@@ -126,6 +146,11 @@ DrawnAxis drawn_axis(const Axis& axis, char name, const Range& range, const std:
         fmt::format("set {}range [{:.7g}:{:.7g}]\n", name, ends->low * unit.factor, ends->high * unit.factor);
   else if (axis.from_zero)
     drawn.commands = fmt::format("set {}range [0:*]\n", name);
+  const Range shown = ends ? *ends : Range{axis.from_zero ? 0 : range.low, range.high};
+  if (const auto step = step_with_room(shown.low * unit.factor, shown.high * unit.factor, room)) {
+    drawn.widest = step->widest;
+    if (step->chosen) drawn.commands += fmt::format("set {}tics {:g}\n", name, step->size);
+  }
   return drawn;
 }
 

@@ -8,6 +8,7 @@
 
 #include "lib/plot/picture.h"
 #include "lib/plot/scale.h"
+#include "lib/plot/tick_room.h"
 
 namespace mlq::plot {
 
@@ -33,15 +34,19 @@ std::optional<Range> linear_range(const Axis& axis, Range range, double margin);
 // Where an axis begins and ends; a single value is in its middle.
 Range ends_of(const Axis& axis, const Range& range, double margin);
 
-// An axis as it is drawn: `factor` for its values, its unit in brackets, and the commands that set it up.
+// An axis as it is drawn: `factor` for its values, its unit in brackets, the characters of the longest name
+// of a tick, and the commands that set it up.
 struct DrawnAxis {
   double factor = 1;
   std::string label;
   std::string unit;
+  size_t widest = 1;
   std::string commands;
 };
-// `name`: x or y; `ends`: of a linear axis, where gnuplot is not to choose them.
-DrawnAxis drawn_axis(const Axis& axis, char name, const Range& range, const std::optional<Range>& ends);
+// `name`: x or y; `ends`: of a linear axis, where gnuplot is not to choose them. Only ticks that have room
+// are named.
+DrawnAxis drawn_axis(const Axis& axis, char name, const Range& range, const std::optional<Range>& ends,
+                     const TickRoom& room);
 // A y axis of rows, whose names are shortened to `widest`.
 DrawnAxis rows_axis(const Axis& axis, size_t widest);
 

@@ -24,6 +24,27 @@ bool has_intervals(const Curve& curve) {
                      [](const Point& p) { return !std::isnan(p.lo) || !std::isnan(p.hi); });
 }
 
+// What a device draws with: dots of a character of a tick's name; characters and lines beside and above what
+// is within the frame, but for the names of the y axis and the key.
+struct Cell {
+  double width = 1, height = 1;
+  double beside = 7, above = 7;
+};
+
+Cell cell_of(Device device) {
+  switch (device) {
+    case Device::svg:
+      return {7.2, 14, 10, 8};
+    case Device::png:
+      return {9, 18, 9, 6};
+    case Device::pdf:
+      return {5, 10, 9, 7};
+    case Device::text:
+      break;
+  }
+  return {};
+}
+
 // One picture, without the terminal that it is drawn on.
 class Script {
  public:
@@ -33,7 +54,10 @@ class Script {
  private:
   bool is_text() const { return canvas_.device == Device::text; }
   bool in_rows() const { return !picture_.y.rows.empty(); }
-  size_t widest() const { return static_cast<size_t>(is_text() ? canvas_.width : 100); }
+  size_t widest() const;
+  double lines_of_key() const;
+  TickRoom room_above() const;
+  TickRoom room_along(const DrawnAxis& y) const;
   bool highest_is_mark() const;
   bool of_points_alone() const;
   double row() const;
@@ -54,6 +78,35 @@ class Script {
   Range x_range_, y_range_;
   std::string out_, plots_;
 };
+
+// Characters of a line of text across the picture; of dots that is above the frame alone.
+size_t Script::widest() const {
+  constexpr double kFewest = 10, kMost = 100;
+  const Cell cell = cell_of(canvas_.device);
+  return static_cast<size_t>(
+      is_text() ? canvas_.width : std::clamp(canvas_.width / cell.width - cell.beside, kFewest, kMost));
+}
+
+// As gnuplot breaks them: columns as wide as the longest name with its sample.
+double Script::lines_of_key() const {
+  constexpr size_t kSample = 12;
+  size_t longest = 0;
+  for (const Curve& curve : picture_.curves) longest = std::max(longest, characters_in(curve.label));
+  for (const Mark& mark : picture_.marks) longest = std::max(longest, characters_in(mark.label));
+  const size_t columns = std::max<size_t>(1, widest() / (longest + kSample));
+  return std::ceil(static_cast<double>(picture_.curves.size() + picture_.marks.size()) /
+                   static_cast<double>(columns));
+}
+
+TickRoom Script::room_above() const {
+  const Cell cell = cell_of(canvas_.device);
+  return {std::max(1.0, canvas_.height / cell.height - cell.above - lines_of_key()), false};
+}
+
+TickRoom Script::room_along(const DrawnAxis& y) const {
+  const Cell cell = cell_of(canvas_.device);
+  return {std::max(1.0, canvas_.width / cell.width - cell.beside - static_cast<double>(y.widest)), true};
+}
 
 // The range was given room for it.
 bool Script::highest_is_mark() const {
@@ -106,14 +159,14 @@ std::string Script::title() const {
 void Script::frame() {
   x_range_ = range_of(picture_, false, kOffTheFrame);
   y_range_ = range_of(picture_, true, row());
-  x_ = drawn_axis(picture_.x, 'x', x_range_, x_ends());
   std::optional<Range> y_ends;
   if (of_points_alone())
     y_ends = linear_range(picture_.y, y_range_, row());
   else if (highest_is_mark())
     y_ends = linear_range(picture_.y, y_range_, 0);
   y_ = in_rows() ? rows_axis(picture_.y, static_cast<size_t>(is_text() ? canvas_.width / 2 : 60))
-                 : drawn_axis(picture_.y, 'y', y_range_, y_ends);
+                 : drawn_axis(picture_.y, 'y', y_range_, y_ends, room_above());
+  x_ = drawn_axis(picture_.x, 'x', x_range_, x_ends(), room_along(y_));
   // Its first colour is black, which terminals often are.
   if (!is_text()) out_ += "set colorsequence podo\n";
   out_ += "set title " + title() + " noenhanced\n";

@@ -9,24 +9,8 @@
 namespace mlq::plot {
 namespace {
 
-// mantissa * 10^exponent, correctly rounded, which a product of doubles is not.
-double decimal(int mantissa, int exponent) {
-  const std::string text = fmt::format("{}e{}", mantissa, exponent);
-  double value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
-
 constexpr int kLowest = -300, kHighest = 300;
 constexpr int kMostDecades = 8;  // that are named on one axis
-
-// The exponent of the largest power of ten that is not above the value.
-int decade_of(double value) {
-  int exponent = 0;
-  while (exponent > kLowest && decimal(1, exponent) > value) --exponent;
-  while (exponent < kHighest && decimal(1, exponent + 1) <= value) ++exponent;
-  return exponent;
-}
 
 struct Step {
   double size;
@@ -55,6 +39,20 @@ const Step& step_of(const Step (&steps)[N], double value) {
 }
 
 }  // namespace
+
+double decimal(int mantissa, int exponent) {
+  const std::string text = fmt::format("{}e{}", mantissa, exponent);
+  double value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+int decade_of(double value) {
+  int exponent = 0;
+  while (exponent > kLowest && decimal(1, exponent) > value) --exponent;
+  while (exponent < kHighest && decimal(1, exponent + 1) <= value) ++exponent;
+  return exponent;
+}
 
 Unit unit_for(Quantity quantity, double largest) {
   if (quantity == Quantity::share) return {100, "%"};

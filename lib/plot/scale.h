@@ -8,6 +8,11 @@
 
 namespace mlq::plot {
 
+// mantissa * 10^exponent, correctly rounded, which a product of doubles is not.
+double decimal(int mantissa, int exponent);
+// The exponent of the largest power of ten that is not above the value, from -300 to 300.
+int decade_of(double value);
+
 // What a linear axis shows: values times `factor`, in `unit` (empty where there is none; of numbers a word).
 struct Unit {
   double factor = 1;

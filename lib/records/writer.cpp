@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <new>
 
+#include "lib/base/error.h"
+
 namespace mlq::records {
 namespace {
 
@@ -47,13 +49,25 @@ void Writer::arrival_written(std::string_view line, int64_t t_ns) {
   last_t_ns_ = std::max(last_t_ns_, t_ns);
 }
 
+template <class Step>
+void Writer::pass_on(Step step) {
+  if (without_reader_) return;
+  try {
+    step();
+  } catch (const ClosedPipe&) {
+    if (!reader_has_gone_) throw;
+    without_reader_ = true;
+    reader_has_gone_();
+  }
+}
+
 void Writer::arrival_lines(std::string_view lines, uint64_t count, int64_t last_t_ns) {
   trace_ = true;
   if (count == 0) return;
   flush();
   arrival_written(lines, last_t_ns);
   count_ += count;
-  output_.write(lines);
+  pass_on([&] { output_.write(lines); });
 }
 
 void Writer::lines(std::string_view lines, uint64_t count) {
@@ -64,13 +78,13 @@ void Writer::lines(std::string_view lines, uint64_t count) {
 
 void Writer::write_buffer() {
   if (buffer_.empty()) return;
-  output_.write(buffer_.view());
+  pass_on([&] { output_.write(buffer_.view()); });
   buffer_.clear();
 }
 
 void Writer::flush() {
   write_buffer();
-  output_.flush();
+  pass_on([&] { output_.flush(); });
 }
 
 void Writer::flush_if_full() {
@@ -86,7 +100,7 @@ void Writer::end(End end) {
   }
   if (provenance_) write_record(buffer_, end);
   write_buffer();
-  output_.close();
+  pass_on([&] { output_.close(); });
 }
 
 }  // namespace mlq::records

@@ -1,6 +1,7 @@
 // A stream of records, written: run first, end last, with the identity of the trace in between.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string_view>
 
@@ -56,6 +57,9 @@ class Writer {
   void end(End end);
   // What was written stands on its own, however early it ends: a measurement that was cut short is one.
   void keep_interrupted() { keep_interrupted_ = true; }
+  // For who has more to do than to write records: a reader that has gone is no ClosedPipe; what is written
+  // from then on is dropped. `notice` is called once, from the thread that writes.
+  void outlive_reader(std::function<void()> notice) { reader_has_gone_ = std::move(notice); }
 
   uint64_t count() const { return count_; }
   int64_t last_t_ns() const { return last_t_ns_; }
@@ -64,10 +68,14 @@ class Writer {
   void arrival_written(std::string_view line, int64_t t_ns);
   void flush_if_full();
   void write_buffer();
+  template <class Step>
+  void pass_on(Step step);
 
   Output output_;
   bool provenance_;
   bool keep_interrupted_ = false;
+  std::function<void()> reader_has_gone_;
+  bool without_reader_ = false;
   jsonl::Buffer buffer_;
   TraceHash hash_;
   bool trace_ = false;

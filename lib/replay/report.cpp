@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <set>
 
 #include "lib/base/error.h"
 #include "lib/records/load_schema.h"
@@ -146,6 +147,7 @@ class Reading {
     }
     if (out.accounts.all().planned() == 0 && options_.sliced())
       throw input_error("nothing is left: no request is in the slice");
+    look_for_shards(out.facts);
     out.summaries = summarise(out.accounts, out.facts, out.slo);
     add_notes(out);
     return out;
@@ -172,6 +174,8 @@ class Reading {
     while (stream.next_window(window, [&](records::Result& r) { results_.add(r, slo, slo_.has_value()); })) {
       std::move(window.records.begin(), window.records.end(), std::back_inserter(windows_));
     }
+    if (stream.has_run() && stream.run().shard && stream.run().shards)
+      shards_[{stream.run().config_xxh3.value_or(""), *stream.run().shards}].insert(*stream.run().shard);
     interrupted_ = interrupted_ || stream.reader().interrupted();
     stream.reader().finish();
     ++streams_;
@@ -237,6 +241,19 @@ class Reading {
     });
   }
 
+  void look_for_shards(RunFacts& facts) const {
+    for (const auto& [run, seen] : shards_) {
+      const uint32_t count = run.second;
+      if (seen.size() >= count) continue;
+      facts.missing_shards = true;
+      uint32_t first = 0;
+      while (seen.contains(first)) ++first;
+      const size_t others = count - seen.size() - 1;
+      say(fmt::format("shard {} of {} is missing{}; the report is of the others", first, count,
+                      others == 0 ? "" : fmt::format(", and {} more", others)));
+    }
+  }
+
   // What is of the run as a whole is not of a slice.
   static void forget_whole(RunFacts& facts) {
     facts.inflight_ns.reset();
@@ -262,6 +279,7 @@ class Reading {
   records::Run run_;
   std::string history_;
   std::map<std::string, std::string> names_;  // of the streams, by what they say of their runs
+  std::map<std::pair<std::string, uint32_t>, std::set<uint32_t>> shards_;  // seen, by run and their number
   std::vector<records::LoadWindow> windows_;
   size_t streams_ = 0;
   bool has_totals_ = false;

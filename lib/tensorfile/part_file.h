@@ -21,6 +21,8 @@ class PartFile {
   PartFile& operator=(const PartFile&) = delete;
   ~PartFile();
 
+  // publish() writes it once more, to where it goes on as a stream, and may fail half-way.
+  bool is_stream() const { return target_.empty(); }
   // Bytes that were there at the start.
   uint64_t kept_bytes() const { return kept_bytes_; }
   void reserve(uint64_t size) { reserve_space(fd_.get(), name_, size); }

@@ -297,7 +297,7 @@ TEST(Law, TextForms) {
   EXPECT_EQ(parse_law("fixed:512", LawUse::count)->sample(draws), 512);
   EXPECT_EQ(parse_law("fixed:mean=512", LawUse::count)->sample(draws), 512);
   EXPECT_EQ(parse_law("fixed:1.5ms", LawUse::sojourn)->sample(draws), 0.0015);
-  EXPECT_EQ(parse_law("fixed:2", LawUse::sojourn)->sample(draws), 2);
+  EXPECT_EQ(parse_law("uniform:lo=0,hi=2s,max=1500ms", LawUse::sojourn)->cdf(1.5), 1);
   EXPECT_EQ(parse_law("erlang:cv=0.5", LawUse::gap)->cv(), 0.5);
   EXPECT_EQ(parse_law("exp:", LawUse::gap)->mean(), 1);
   EXPECT_EQ(parse_law("pareto:alpha=3", LawUse::gap)->cv(), 1 / std::sqrt(3.0));
@@ -321,6 +321,11 @@ TEST(Law, EmpiricalReadsAColumnByNameOrNumber) {
 TEST(Law, MistakesAreNamed) {
   const auto gap = [](const char* text) { return failure_of([&] { parse_law(text, LawUse::gap); }); };
   const auto count = [](const char* text) { return failure_of([&] { parse_law(text, LawUse::count); }); };
+  const auto time = [](const char* text) { return failure_of([&] { parse_law(text, LawUse::sojourn); }); };
+  EXPECT_EQ(time("exp:mean=5"),
+            "2: law \"exp:mean=5\": mean=: \"5\" has no unit of time; write 5s for seconds or 5ms for "
+            "milliseconds");
+  EXPECT_EQ(time("uniform:lo=1s,hi=2").substr(0, 39), "2: law \"uniform:lo=1s,hi=2\": hi=: \"2\" h");
   EXPECT_EQ(gap("gamma:cv=0"), "2: cv 0 is out of range for gamma; it must be above 0 and at most 100");
   EXPECT_EQ(gap("lomax:cv=1"), "2: cv 1 is out of range for lomax; it must be above 1 and at most 1000");
   EXPECT_EQ(gap("h2:cv=0.5"), "2: cv 0.5 is out of range for h2; it must be from 1 to 1000");

@@ -276,6 +276,8 @@ TEST(Loop, OfNothing) {
   const TempDir dir;
   EXPECT_TRUE(xform(dir, {"loop 1000000000"}, trace_file(dir, "t", {})).times_ns.empty());
   EXPECT_EQ(xform(dir, {"loop 30ns"}, trace_file(dir, "u", {}, 7)).end->duration_ns, 30);
+  EXPECT_EQ(xform(dir, {"loop 1e18"}, trace_file(dir, "u", {}, 7)).end->duration_ns,
+            7'000'000'000'000'000'000);
   error_of([&] { xform(dir, {"loop 1s"}, trace_file(dir, "v", arrivals_at({0, 0}), 0)); }, ExitKind::input);
 }
 
@@ -287,6 +289,15 @@ TEST(Splice, PutsTracesEndToEndAtTheirDurations) {
   const Written out = xform(dir, {"splice " + b + " " + c}, a);
   EXPECT_EQ(out.times_ns, (std::vector<int64_t>{1, 4, 10, 12, 18}));
   EXPECT_EQ(out.end->duration_ns, 18);
+}
+
+// Not after writing for years.
+TEST(Loop, ThatPassesTheEndOfTimeIsRefusedAfterTheFirstRound) {
+  const mlq::test::TempDir dir;
+  const std::string file = trace_file(dir, "t", arrivals_at({0, 3}), 10);
+  EXPECT_EQ(
+      error_of([&] { xform(dir, {"loop 1e18"}, file); }, ExitKind::input),
+      "loop 1000000000000000000: so many rounds of 10ns are over 2^63 ns; 922337203685477580 are the most");
 }
 
 TEST(Splice, OfATraceWithItselfIsItsLoop) {

@@ -441,6 +441,20 @@ TEST_F(Engine, SpeaksThroughAUnixSocket) {
   EXPECT_EQ(get(1, "/x").body, "ok");
 }
 
+TEST(Probe, NamesTheSocketThatItCouldNotConnectTo) {
+  const test::TempDir folder;
+  const auto note = [&](const std::string& name) {
+    ClientConfig config;
+    config.url = parse_url("unix:" + (folder / name) + ":/x");
+    const TransferEnd end = probe(config);
+    EXPECT_EQ(end.fault, Fault::refused);
+    return end.note;
+  };
+  EXPECT_EQ(note("s"), "cannot connect to the socket " + (folder / "s") + ": No such file or directory");
+  folder.file("file", "");
+  EXPECT_EQ(note("file"), (folder / "file") + " is a file and no socket");
+}
+
 TEST_F(Engine, OpensConnectionsAheadAndUsesThem) {
   server.emplace(always(kOk));
   connect(server->url());

@@ -1,6 +1,7 @@
 #include "lib/http/server.h"
 
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,10 +9,13 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <thread>
 
 #include "gtest/gtest.h"
 #include "lib/base/error.h"
+#include "lib/base/fd.h"
+#include "lib/http/address.h"
 #include "tests/support/socket_client.h"
 #include "tests/support/temp_dir.h"
 
@@ -102,7 +106,10 @@ TEST(Server, UrlNamesThePortThatWasFree) {
     FAIL() << "two servers on one port";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ExitKind::environment);
-    EXPECT_NE(std::string(error.what()).find(std::to_string(same.port)), std::string::npos);
+    EXPECT_EQ(error.what(),
+              fmt::format("127.0.0.1:{}: cannot listen: another program listens there; stop it, or "
+                          "give another port",
+                          same.port));
   }
 }
 
@@ -121,6 +128,45 @@ TEST(Server, ListensOnAUnixSocketAndTakesItsNameAway) {
   }
   struct stat info {};
   EXPECT_NE(::stat(options.unix_path.c_str(), &info), 0);
+}
+
+TEST(Server, SaysWhatIsWhereItsSocketWasToBe) {
+  const test::TempDir folder;
+  ServerOptions options;
+  const auto refusal = [&](const std::string& name) -> std::string {
+    options.unix_path = folder / name;
+    Reactor reactor;
+    try {
+      const Server server(reactor, options, echo);
+    } catch (const Error& error) {
+      return std::string(error.what()).substr(options.unix_path.size());
+    }
+    return "";
+  };
+  folder.file("file", "precious");
+  std::filesystem::create_symlink("nowhere", folder / "link");
+  std::filesystem::create_directory(folder / "folder");
+  const std::string rest = ", which is not replaced; remove it, or give another path";
+  EXPECT_EQ(refusal("file"), ": cannot listen: it is a file" + rest);
+  EXPECT_EQ(refusal("link"), ": cannot listen: it is a link to nothing" + rest);
+  EXPECT_EQ(refusal("folder"), ": cannot listen: it is a folder" + rest);
+  EXPECT_EQ(test::slurp(folder / "file"), "precious");
+  options.unix_path = folder / "socket";
+  Running server(echo, options);
+  EXPECT_EQ(refusal("socket"),
+            ": cannot listen: another server listens on it; stop it, or give another path");
+}
+
+TEST(Server, ReplacesASocketThatNobodyListensOn) {
+  const test::TempDir folder;
+  ServerOptions options;
+  options.unix_path = folder / "s.sock";
+  const Address address = unix_address(options.unix_path);
+  const Fd left(::socket(AF_UNIX, SOCK_STREAM, 0));
+  ASSERT_EQ(::bind(left.get(), address.get(), address.size), 0);
+  Running server(echo, options);
+  SocketClient client(options.unix_path);
+  EXPECT_TRUE(client.request("/"));
 }
 
 TEST(Server, AnswersLaterFromATimer) {

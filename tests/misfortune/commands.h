@@ -19,6 +19,7 @@ struct Typical {
   std::vector<std::string> argv;  // writes to standard output, reads standard input
   Reads reads = Reads::nothing;
   bool endless = false;       // writes until it is stopped
+  bool is_server = false;     // goes on when nobody reads its records any more
   int of_empty_input = 0;     // exit status
   bool of_nothing = true;     // makes something of an empty input, even if it is an error
   bool needs_output = false;  // its data goes where -o says, and nowhere without; its records beside
@@ -140,6 +141,7 @@ inline std::vector<Typical> typical_commands() {
       {.name = "serve_run",
        .argv = {"mlq-serve", "run", "--model", "m=http://127.0.0.1:9", "--listen", "127.0.0.1:0", "--admin",
                 "off", "--duration", "100ms"},
+       .is_server = true,
        .keeps_output = true},
       {.name = "tune_init", .argv = {"mlq-tune", "init", "--preset", "triton"}, .has_end = false},
       {.name = "tune_simulate",

@@ -2,12 +2,14 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <sstream>
 
 #include "lib/base/error.h"
 #include "lib/plot/gnuplot_run.h"
 #include "lib/plot/gnuplot_script.h"
 #include "lib/plot/gnuplot_text.h"
 #include "lib/plot/scale.h"
+#include "lib/plot/tick_room.h"
 #include "tests/support/temp_dir.h"
 
 namespace mlq::plot {
@@ -82,6 +84,45 @@ TEST(PlotScale, TicksAreNamedInTheirUnit) {
   EXPECT_EQ(tick_text(Quantity::share, 0.001), "0.1%");
   EXPECT_EQ(tick_text(Quantity::number, 2e6), "2M");
   EXPECT_EQ(tick_text(Quantity::number, 0.5), "0.5");
+}
+
+// Where there is room ticks are gnuplot's own, whose steps are known: set terminal dumb; plot [0:250] x.
+TEST(PlotTickRoom, WithRoomTheStepIsGnuplots) {
+  for (const auto& [high, step] : {std::pair{250.0, 50.0}, {59.5, 10.0}, {1.0, 0.2}, {0.002, 0.0005}}) {
+    const auto wide = step_with_room(0, high, {100, true});
+    ASSERT_TRUE(wide.has_value());
+    EXPECT_EQ(wide->size, step);
+    EXPECT_FALSE(wide->chosen);
+  }
+  EXPECT_FALSE(step_with_room(1, 1, {100, true}).has_value());
+}
+
+TEST(PlotTickRoom, WithoutRoomTheStepGrowsUntilNamesDoNotMeet) {
+  for (const double low : {0.0, -3.0, 100'000.0, 1e17}) {
+    for (const double length : {3e-5, 0.7, 59.5, 600.0, 1e6}) {
+      for (double cells = 1; cells < 60; cells += 0.5) {
+        for (const bool side_by_side : {false, true}) {
+          const double high = low + length;
+          if (high - low < length / 2) continue;  // not told apart
+          const auto step = step_with_room(low, high, {cells, side_by_side});
+          ASSERT_TRUE(step.has_value());
+          const double apart = cells * step->size / (high - low);
+          const double taken = side_by_side ? static_cast<double>(step->widest) + 1 : 1;
+          EXPECT_TRUE(apart >= taken || step->size >= high - low) << low << ' ' << length << ' ' << cells;
+        }
+      }
+    }
+  }
+}
+
+TEST(PlotTickRoom, NamesThatWouldMeetOneBeforeThemAreLeftOut) {
+  const PlacedTicks ticks = {{"1us", 0}, {"10us", 0.25}, {"100us", 0.5}, {"1ms", 0.75}, {"10ms", 1}};
+  using Kept = std::vector<size_t>;
+  EXPECT_EQ(ticks_with_room(ticks, {24, true}), (Kept{0, 1, 2, 3, 4}));
+  EXPECT_EQ(ticks_with_room(ticks, {23, true}), (Kept{0, 2, 4}));
+  EXPECT_EQ(ticks_with_room(ticks, {6, true}), (Kept{0, 4}));
+  EXPECT_EQ(ticks_with_room(ticks, {5, true}), (Kept{0}));
+  EXPECT_EQ(ticks_with_room(ticks, {4, false}), (Kept{0, 1, 2, 3, 4}));
 }
 
 Picture simple() {
@@ -237,6 +278,26 @@ TEST_F(PlotGnuplot, EveryDeviceIsDrawn) {
   EXPECT_NE(drawn(Device::svg).find("<svg"), std::string::npos);
   EXPECT_EQ(drawn(Device::png).substr(1, 3), "PNG");
   EXPECT_EQ(drawn(Device::pdf).substr(0, 5), "%PDF-");
+}
+
+TEST_F(PlotGnuplot, OfASmallPictureFewTicksAreNamed) {
+  Picture p = simple();
+  p.marks.clear();
+  p.x = {.label = "gap", .quantity = Quantity::time, .logarithmic = true};
+  p.y = {.label = "percentile", .quantity = Quantity::percentile, .logarithmic = true};
+  p.curves = {{"gaps", Shape::line, {{1e-6, 1}, {1e-3, 0.1}, {0.1, 1e-5}}}};
+  for (const int width : {20, 25, 30, 40, 60}) {
+    const std::string text =
+        tidy_text(run_gnuplot("gnuplot", script_of(p, {Device::text, width, 12}), stop_).picture);
+    const size_t frame = text.rfind("-+\n");
+    const size_t begin = text.find('\n', frame) + 1;
+    std::istringstream names(text.substr(begin, text.find('\n', begin) - begin));
+    for (std::string name; names >> name;)
+      EXPECT_TRUE(name == "1us" || name == "10us" || name == "100us" || name == "1ms" || name == "10ms" ||
+                  name == "100ms")
+          << name << '\n'
+          << text;
+  }
 }
 
 TEST_F(PlotGnuplot, NoNameIsACommand) {

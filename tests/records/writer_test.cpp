@@ -1,9 +1,15 @@
 #include "lib/records/writer.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <string>
 
+#include "lib/base/error.h"
+#include "lib/base/fd.h"
 #include "lib/records/reader.h"
 #include "lib/records/trace.h"
 #include "tests/support/temp_dir.h"
@@ -153,6 +159,31 @@ TEST_F(WriterTest, WithoutEndTheOldFileStays) {
   }
   EXPECT_EQ(text(), "old");
   EXPECT_EQ(dir_.listing(), "out.jsonl");
+}
+
+TEST_F(WriterTest, OutlivesItsReaderIfItIsToldTo) {
+  ::signal(SIGPIPE, SIG_IGN);
+  const std::string pipe = dir_ / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  for (const bool told : {false, true}) {
+    Fd reader(::open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    Writer writer(Output::open(pipe), true);
+    int notices = 0;
+    if (told) writer.outlive_reader([&] { ++notices; });
+    reader.reset();
+    writer.run(some_run());
+    if (!told) {
+      EXPECT_THROW(writer.flush(), ClosedPipe);
+      continue;
+    }
+    for (int k = 0; k < 3; ++k) {
+      writer.write(Arrival{.t_ns = k});
+      writer.flush();
+    }
+    writer.end({});
+    EXPECT_EQ(notices, 1);
+    EXPECT_EQ(writer.count(), 3U);
+  }
 }
 
 }  // namespace

@@ -136,6 +136,21 @@ TEST_F(DumpTest, WithoutMetadataAsManyGroupsAreAwaitedAsAnyStepHas) {
   EXPECT_EQ(open_step(set.steps[1], set.groups, options_).missing, (std::vector<uint64_t>{1}));
 }
 
+TEST_F(DumpTest, AFileIsNotTwoDumps) {
+  put("a.safetensors", dump_of(place(0, 0), {{"w", {1}}}));
+  for (const char* again : {"/a.safetensors", "/./a.safetensors", "/"}) {
+    const std::string path = folder() + again;
+    EXPECT_EQ(
+        error_of(
+            [&] {
+              find_dumps({folder() + "/a.safetensors", path}, options_);
+            },
+            folder()),
+        "3: " + std::string(again == std::string("/./a.safetensors") ? "./a.safetensors" : "a.safetensors") +
+            ": is named twice");
+  }
+}
+
 TEST_F(DumpTest, GroupsMustHaveTheSameTensors) {
   EXPECT_EQ(refusal_of(dump_of(place(0, 1), {{"v", {1, 2}}})),
             "3: b.safetensors: tensor \"w\" is not in it, though in a.safetensors; --intersect takes what "
@@ -147,6 +162,8 @@ TEST_F(DumpTest, GroupsMustHaveTheSameTensors) {
             "have");
   options_.intersect = true;
   EXPECT_EQ(open().step.tensors(), 1U);
+  EXPECT_EQ(refusal_of(dump_of(place(0, 1), {{"v", {1, 2}}})),
+            "3: step 0: no tensor of a.safetensors is in all groups; --intersect leaves none to measure");
   options_.intersect = false;
   EXPECT_EQ(refusal_of(dump_of(place(0, 1), {{"w", {1, 2, 3}}})),
             "3: b.safetensors: tensor \"w\": its shape is [3], but [2] in a.safetensors");
@@ -214,7 +231,7 @@ TEST_F(DumpTest, TensorsAreChosenByName) {
   EXPECT_EQ(open().step.tensors(), 1U);
   options_.include = tensorfile::Names("include", {"nothing"});
   EXPECT_EQ(refusal(),
-            "3: step 0: no tensor is left to measure, of 0 tensors in a.safetensors; look at --include and "
+            "3: step 0: no tensor is left to measure, of 3 tensors in a.safetensors; look at --include and "
             "--exclude");
   EXPECT_EQ(error_of([] { tensorfile::Names("exclude", {"("}); }).substr(0, 50),
             "2: --exclude: \"(\" is no regular expression: Mismat");

@@ -89,7 +89,7 @@ void complete(RunArguments& a, const Context& context) {
 ExitKind serve_until_stopped(RunArguments& a, Context& context) {
   complete(a, context);
   serve::model::ModelMaker maker = make_models(a.model);
-  records::Writer writer = cli::open_writer(context);
+  records::Writer writer = cli::open_writer_of_server(context);
   context.keep_output();
   const auto outcome = serve::model::serve_model(a.options, std::move(maker), cli::run_record(context),
                                                  writer, context.stop());

@@ -101,6 +101,7 @@ patch::AppliedReport follow_chain(const ApplyArguments& a, RecordStream& stream,
 
 ExitKind apply(ApplyArguments& a, Context& context) {
   if (a.out.empty()) throw usage_error("-o is missing; where is the model to go?");
+  check_ending(a.out);
   const bool chain = patch::Chain::is_chain(a.base);
   const bool follows = a.patches.size() == 1 && patch::Chain::is_chain(a.patches.front());
   if (chain && !a.patches.empty()) throw usage_error("D: {} is a chain; --to says up to which step", a.base);

@@ -74,6 +74,10 @@ tensorfile::Source open_model(const cli::Context& context, const std::string& pa
 tensorfile::Source open_plain_model(const cli::Context& context, const std::string& path, bool u2_is_bf16);
 // The same to the end of what is read, whatever signals come: ranks stop together, between their steps.
 tensorfile::Source open_shard(const std::string& path);
+// A usage Error if `out`, which gets safetensors, is called like a file of another format that loaders know
+// by its ending; `right` is the ending that the message offers.
+void check_ending(const std::string& out, std::string_view option = "-o",
+                  std::string_view right = ".safetensors");
 // A usage Error if `out`, a file or a folder, would take the place of a file of the source. `sharded`: `out`
 // may become several files. `option`: what says `out`.
 void check_output(const std::string& out, const tensorfile::Source& source, bool sharded,

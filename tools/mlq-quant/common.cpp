@@ -171,6 +171,22 @@ tensorfile::Source open_shard(const std::string& path) {
   return source;
 }
 
+void check_ending(const std::string& out, std::string_view option, std::string_view right) {
+  constexpr std::string_view kOthers[] = {".npy",  ".npz",  ".gguf", ".ggml", ".pt",  ".pth",   ".bin",
+                                          ".ckpt", ".onnx", ".h5",   ".pb",   ".pkl", ".pickle"};
+  std::error_code none;
+  if (fs::is_directory(out, none)) return;
+  fs::path path(out);
+  const bool zstd = path.extension() == ".zst";
+  if (zstd) path = path.stem();
+  std::string ending = path.extension();
+  std::ranges::transform(ending, ending.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  if (std::ranges::count(kOthers, ending) == 0) return;
+  throw usage_error("{}: {}: what is written is safetensors, and {} says something else; call it {}{}{}",
+                    option, out, path.extension().string(), path.stem().string(), right, zstd ? ".zst" : "");
+}
+
 void check_output(const std::string& out, const tensorfile::Source& source, bool sharded,
                   std::string_view option) {
   if (out == "-") return;

@@ -29,6 +29,7 @@ records::Tensor record_of(const quant::DecodedTensor& t) {
 
 ExitKind decode(DecodeArguments& a, Context& context) {
   if (a.out.empty()) throw usage_error("-o is missing; where is the result to go?");
+  check_ending(a.out);
   const auto begin = std::chrono::steady_clock::now();
   const tensorfile::Source source = open_model(context, a.in, false);
   check_output(a.out, source, a.options.largest_shard > 0);

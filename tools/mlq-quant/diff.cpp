@@ -47,6 +47,7 @@ patch::LossyOptions lossy_options(const DiffArguments& a) {
     throw usage_error(
         "--next-base is missing; where is what receivers will have to go? It is the BASE of the next diff");
   if (a.next_base == "-") throw usage_error("--next-base: standard output takes the records; name a file");
+  check_ending(a.next_base, "--next-base");
   patch::LossyOptions lossy;
   lossy.next_base = a.next_base;
   lossy.spec.code.bits = *a.bits;

@@ -283,6 +283,7 @@ cli::Command encode_command() {
   };
   command.run = [arguments](Context& context) {
     if (arguments->out.empty()) throw usage_error("-o is missing; where is the result to go?");
+    check_ending(arguments->out);
     return encode(*arguments, context);
   };
   return command;

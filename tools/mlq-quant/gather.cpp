@@ -269,6 +269,7 @@ void check(const GatherArguments& a) {
     throw usage_error("--steps: IN has no {{step}}, so all steps would read one file");
   if (a.resume && a.state.empty()) throw usage_error("--resume: --state says what to resume from");
   if (a.out == "-") throw usage_error("-o: the weights go to a file; standard output takes the records");
+  check_ending(a.out);
   std::error_code none;
   if (!a.out.empty() && (a.out == a.in || std::filesystem::equivalent(a.in, a.out, none)))
     throw usage_error("-o: {} is the input", a.out);

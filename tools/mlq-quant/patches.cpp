@@ -96,6 +96,7 @@ std::vector<cli::Option> patch_options(PatchArguments& a) {
 
 void check_patch_output(const PatchArguments& a) {
   if (a.out.empty()) throw usage_error("-o is missing; where is the patch to go?");
+  check_ending(a.out, "-o", ".mlqd");
   std::error_code none;
   if (a.out.ends_with('/') && !std::filesystem::is_directory(a.out, none))
     throw usage_error("-o: {} would be a folder, and a patch is one file; name the file", a.out);

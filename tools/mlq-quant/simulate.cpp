@@ -44,6 +44,13 @@ unsigned parse_strata(std::string_view text) {
   return static_cast<unsigned>(strata);
 }
 
+// Each costs a pass over the sample of every tensor in every way.
+uint64_t parse_steps(std::string_view text) {
+  const uint64_t steps = parse_count(text);
+  if (steps < 1 || steps > 1'000'000) throw usage_error("\"{}\" must be from 1 to 1000000", text);
+  return steps;
+}
+
 // `2,4,8` by a parser of one.
 template <class Parse>
 auto list_of(Parse parse) {
@@ -221,8 +228,7 @@ cli::Command simulate_command() {
        cli::value_option("drift", "RATIO", "What every step adds to every weight beside that.", a.drift,
                          parse_share)
            .shown_default("0"),
-       cli::value_option("steps", "N", "Number of gathers.", a.steps, cli::above_zero(parse_count))
-           .shown_default("64"),
+       cli::value_option("steps", "N", "Number of gathers.", a.steps, parse_steps).shown_default("64"),
        list_option("modes", "NAME,..", "Ways: none, stochastic, dither, residual, delta.", a.options.rules,
                    gather::parse_rule),
        list_option("bits", "N,..", "Bits of a code.", a.options.bits, parse_code_bits),

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "lib/cli/provenance.h"
+#include "lib/cli/replaced_input.h"
 #include "lib/replay/report.h"
 #include "tools/mlq-replay/commands.h"
 
@@ -101,6 +102,7 @@ cli::Command report_command() {
   };
   command.run = [owned](Context& context) {
     ReportArguments& given = *owned;
+    if (given.format != "jsonl") cli::refuse_replaced_input(context.shared().output, given.files);
     given.options.reader = reader_options(context);
     given.options.notice = [&context](const std::string& message) { context.note(message); };
     if (given.files.empty()) given.files = {"-"};

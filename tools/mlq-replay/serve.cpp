@@ -123,7 +123,7 @@ cli::Command serve_command() {
   };
   command.run = [arguments](Context& context) {
     arguments->seed = context.shared().seed;
-    records::Writer writer = cli::open_writer(context);
+    records::Writer writer = cli::open_writer_of_server(context);
     const uint64_t taken =
         replay::run_null_server(*arguments, cli::run_record(context), writer, &context.stop());
     if (context.wants_summary()) context.print(fmt::format("{} requests\n", taken));

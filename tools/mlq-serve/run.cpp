@@ -118,7 +118,7 @@ void complete(RunArguments& a, Context& context) {
 
 ExitKind serve_models(RunArguments& a, Context& context) {
   complete(a, context);
-  records::Writer writer = cli::open_writer(context);
+  records::Writer writer = cli::open_writer_of_server(context);
   context.keep_output();
   serve::Gateway gateway(a.options, [&context](const std::string& message) { context.warn(message); });
   const serve::GatewayOutcome outcome =

@@ -79,6 +79,24 @@ simigrad::DumpOptions DumpArguments::options(cli::Context& context) const {
   return out;
 }
 
+void DumpArguments::refuse_for_records(const std::string& path) const {
+  const std::pair<std::string_view, bool> given[] = {{"pattern", pattern.has_value()},
+                                                     {"raw", raw.has_value()},
+                                                     {"npy-bf16", u2_is_bf16},
+                                                     {"group-samples", !group_samples.empty()},
+                                                     {"loss-scale", loss_scale.has_value()},
+                                                     {"include", !include.empty()},
+                                                     {"exclude", !exclude.empty()},
+                                                     {"split", !split.empty()},
+                                                     {"replicated", !replicated.empty()},
+                                                     {"intersect", intersect}};
+  for (const auto& [name, is_given] : given)
+    if (is_given)
+      throw usage_error(
+          "--{}: {} is a stream of gram records, which were made of tensors; measure the dumps anew", name,
+          path == "-" ? "standard input" : path);
+}
+
 void add_dumps(cli::Command& command, DumpArguments& a) {
   cli::Option samples{.name = "group-samples",
                       .value = "N[,N...]",

@@ -22,6 +22,9 @@ struct DumpArguments {
 
   // Usage Errors for what is no regular expression.
   simigrad::DumpOptions options(cli::Context& context) const;
+  // A usage Error that names the first of them that was given: gram records, those of `path`, have no
+  // tensors.
+  void refuse_for_records(const std::string& path) const;
 };
 void add_dumps(cli::Command& command, DumpArguments& arguments);
 

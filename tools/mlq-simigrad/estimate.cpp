@@ -65,6 +65,11 @@ void estimate_all(EstimateArguments& a, simigrad::GramSource& source, records::W
 }
 
 ExitKind estimate_records(EstimateArguments& a, const std::string& path, Context& context) {
+  a.dumps.refuse_for_records(path);
+  if (a.per_tensor)
+    throw usage_error(
+        "--per: {} is a stream of gram records, of all tensors together; measure the dumps anew",
+        path == "-" ? "standard input" : path);
   records::Reader reader(path, reading(context));
   simigrad::RecordSource source(reader);
   records::Writer writer = cli::open_writer(context);

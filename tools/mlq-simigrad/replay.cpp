@@ -1,5 +1,7 @@
 // mlq-simigrad replay: what other policies would have cost.
+#include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 
 #include "lib/base/units.h"
@@ -27,6 +29,21 @@ struct ReplayArguments {
   std::optional<simigrad::StepTime> step_time;
   simigrad::SimulationOptions simulation;
 };
+
+template <class T>
+void add_once(std::vector<T>& list, const T& value, const std::string& text) {
+  if (std::ranges::count(list, value) > 0) throw usage_error("{} is named twice", text);
+  list.push_back(value);
+}
+
+void refuse_repeated(const std::vector<std::string>& files) {
+  std::error_code none;
+  for (auto file = files.begin(); file != files.end(); ++file)
+    if (std::any_of(files.begin(), file, [&](const std::string& before) {
+          return before == *file || std::filesystem::equivalent(before, *file, none);
+        }))
+      throw usage_error("FILE: {} is named twice; each is a run of its own", *file);
+}
 
 // One set of options a point: each controller with each target, where it has one.
 std::vector<simigrad::ControlOptions> policies(const ReplayArguments& a) {
@@ -87,6 +104,7 @@ void print_summary(Context& context, const std::vector<records::Pareto>& points)
 }
 
 ExitKind replay(ReplayArguments& a, Context& context) {
+  refuse_repeated(a.in);
   a.deciding.finish_common();
   if (a.budget && a.budget->needs_time() && !a.step_time)
     throw usage_error("--budget: wall needs --step-time");
@@ -154,7 +172,7 @@ cli::Command replay_command() {
   controllers.set = [&a](std::string_view text) {
     a.controllers.clear();
     for (const std::string& name : parse_list(text))
-      a.controllers.push_back(simigrad::parse_controller(name));
+      add_once(a.controllers, simigrad::parse_controller(name), name);
   };
   cli::Option targets;
   targets.name = "targets";
@@ -164,7 +182,7 @@ cli::Command replay_command() {
   targets.set = [&a](std::string_view text) {
     a.targets.clear();
     for (const std::string& gamma : parse_list(text))
-      a.targets.push_back(simigrad::Target::of_gamma(parse_double(gamma)).gamma());
+      add_once(a.targets, simigrad::Target::of_gamma(parse_double(gamma)).gamma(), gamma);
   };
   command.add(
       "Replay",

@@ -60,7 +60,14 @@ std::vector<std::pair<records::Tell, std::string>> read_results(const TellArgume
 ExitKind tell(TellArguments& a, Context& context) {
   if (a.state.file.empty()) throw usage_error("--state is missing; it is where asks and tells are kept");
   std::vector<std::pair<records::Tell, std::string>> results;
-  if (a.latency_ns || a.cost || a.failed) {
+  const int given = int{a.latency_ns.has_value()} + int{a.cost.has_value()} + int{a.failed};
+  if (given > 1) throw usage_error("--latency, --cost, --failed: a result is one of them");
+  if (given > 0 && a.file != "-")
+    throw usage_error("FILE: {} is not read where --{} is the result; give one of them", a.file,
+                      a.latency_ns ? "latency"
+                      : a.cost     ? "cost"
+                                   : "failed");
+  if (given > 0) {
     records::Tell result;
     result.i = a.i;
     result.latency_ns = a.latency_ns;

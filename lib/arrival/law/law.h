@@ -58,7 +58,7 @@ using LawPtr = std::shared_ptr<const Law>;
 // What a law is for; decides what may be said in its text.
 enum class LawUse {
   gap,      // unit mean, mean= refused, continuous or fixed or empirical; what --law takes
-  sojourn,  // a time in seconds: mean= or a duration as in `exp:mean=30s` required
+  sojourn,  // a time, in seconds; lengths in its text are durations, as in `exp:mean=30s`
   count,    // a whole number: rounded to nearest unless round= says else
 };
 

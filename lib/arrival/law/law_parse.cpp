@@ -233,13 +233,14 @@ class LawParser {
     return *value;
   }
 
-  // A length: for sojourns a duration or a number of seconds, else a number.
+  // A length: for sojourns a duration, in seconds; else a number.
   double amount(std::string_view key, const std::string& value) const {
-    if (use_ == LawUse::sojourn && !value.empty() &&
-        std::isalpha(static_cast<unsigned char>(value.back())) != 0) {
+    if (use_ != LawUse::sojourn) return number(key, value);
+    try {
       return static_cast<double>(parse_duration(value)) / 1e9;
+    } catch (const Error& error) {
+      throw usage_error("law \"{}\": {}=: {}", text_, key, error.what());
     }
-    return number(key, value);
   }
   uint64_t count(std::string_view key, const std::string& value) const {
     try {

@@ -1,9 +1,11 @@
 // Stages that put several traces, or several copies of one, together.
 #include <algorithm>
+#include <limits>
 #include <queue>
 
 #include "lib/arrival/xform/stage_sources.h"
 #include "lib/base/error.h"
+#include "lib/base/units.h"
 
 namespace mlq::arrival {
 namespace {
@@ -43,16 +45,26 @@ class Looped final : public Wrapper {
   bool turn() {
     if (truncation_.empty()) truncation_ = in_->truncation();
     const int64_t period = in_->duration_ns();
+    if (round_++ == 0) look_ahead(period);
+    if (count_ == 0) return false;
     start_ = add_times(start_, period);
-    if (loop_.times ? ++round_ == *loop_.times : start_ >= *loop_.until_ns) return false;
-    if (period == 0) {
-      // Without length the rounds fall on each other, and a time is never reached.
-      if (loop_.until_ns) throw input_error("loop: the trace has no length and cannot fill a time");
-      if (count_ == 0) return false;
-    }
+    if (loop_.times ? round_ == *loop_.times : start_ >= *loop_.until_ns) return false;
     in_ = again_();
     links_.clear();
     return true;
+  }
+
+  // After the first round: what would end in an error is refused now, and rounds without arrivals, of which
+  // there may be many, are not made.
+  void look_ahead(int64_t period) {
+    int64_t whole = 0;
+    if (loop_.times && __builtin_mul_overflow(*loop_.times, period, &whole))
+      throw input_error("loop {}: so many rounds of {} are over 2^63 ns; {} are the most", *loop_.times,
+                        format_duration(period), std::numeric_limits<int64_t>::max() / period);
+    // Without length the rounds fall on each other, and a time is never reached.
+    if (loop_.until_ns && period == 0)
+      throw input_error("loop: the trace has no length and cannot fill a time");
+    if (count_ == 0) start_ = whole;
   }
 
   std::function<SourcePtr()> again_;

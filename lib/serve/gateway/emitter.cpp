@@ -71,7 +71,7 @@ void Emitter::add(bool wanted, const T& record) {
   constexpr bool is_arrival = std::is_same_v<T, records::Arrival>;
   if (!wanted) return;
   const std::lock_guard lock(mutex_);
-  if (stopping_ || failure_ || reader_gone_) return;
+  if (stopping_ || failure_) return;
   if (held_ == kMostRecords) {
     ++lost_;
     ++unreported_;
@@ -134,25 +134,21 @@ void Emitter::write(std::vector<Piece>& pieces) {
   }
   for (const Piece& piece : pieces)
     std::erase_if(listeners, [&](const Listener& listener) { return !listener(piece.text.view()); });
-  bool gone = false;
   std::exception_ptr failure;
   try {
     for (const Piece& piece : pieces) {
-      if (reader_gone() || failure_) break;
+      if (failure_) break;
       if (piece.arrivals)
         writer_.arrival_lines(piece.text.view(), piece.count, piece.last_t_ns);
       else
         writer_.lines(piece.text.view(), piece.count);
     }
     if (!failure_) writer_.flush();
-  } catch (const ClosedPipe&) {
-    gone = true;
   } catch (...) {
     failure = std::current_exception();
   }
   const std::lock_guard lock(mutex_);
   for (Listener& listener : listeners) listeners_.push_back(std::move(listener));
-  if (gone) reader_gone_ = true;
   if (failure) failure_ = failure;
 }
 
@@ -176,9 +172,9 @@ uint64_t Emitter::lost() const {
   return lost_;
 }
 
-bool Emitter::reader_gone() const {
+std::exception_ptr Emitter::failure() const {
   const std::lock_guard lock(mutex_);
-  return reader_gone_;
+  return failure_;
 }
 
 void Emitter::listen(Listener listener) {

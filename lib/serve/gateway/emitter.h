@@ -57,10 +57,8 @@ class Emitter {
   // The same, and ends the thread; nothing is taken afterwards. To be called once; throws nothing.
   void stop();
   uint64_t lost() const;
-  // The reader of standard output has gone.
-  bool reader_gone() const;
-  // What else stopped the writing, if anything; asked after stop().
-  std::exception_ptr failure() const { return failure_; }
+  // What stopped the writing, if anything.
+  std::exception_ptr failure() const;
 
   // Lines as they are written, in pieces of whole lines, for a reader over HTTP. Called from the emitter's
   // thread; false ends it.
@@ -89,7 +87,7 @@ class Emitter {
   uint64_t held_ = 0;        // records in pieces_
   uint64_t unreported_ = 0;  // lost, not yet in a record
   uint64_t lost_ = 0;
-  bool writing_ = false, stopping_ = false, reader_gone_ = false;
+  bool writing_ = false, stopping_ = false;
   std::vector<Listener> listeners_;
   std::exception_ptr failure_;
   std::thread thread_;

@@ -360,15 +360,12 @@ GatewayOutcome Gateway::run(records::Run run, records::Writer& writer, const Sto
   for (const std::exception_ptr& failure : failures)
     if (failure) std::rethrow_exception(failure);
   if (emitter_->failure()) std::rethrow_exception(emitter_->failure());
-  outcome.reader_gone = emitter_->reader_gone();
-  if (!outcome.reader_gone) {
-    records::End end;
-    if (interrupted_) end.interrupted = true;
-    end.requests = outcome.requests;
-    end.good = outcome.good;
-    end.lost_requests = outcome.lost_requests;
-    writer.end(end);
-  }
+  records::End end;
+  if (interrupted_) end.interrupted = true;
+  end.requests = outcome.requests;
+  end.good = outcome.good;
+  end.lost_requests = outcome.lost_requests;
+  writer.end(end);
   return outcome;
 }
 
@@ -385,7 +382,7 @@ void Gateway::tick() {
     begin_drain();
   }
   if (options_.for_ns > 0 && now - start_ns_ >= options_.for_ns && !draining_) begin_drain();
-  if (emitter_->reader_gone() && !draining_) begin_drain();
+  tell_of_failure();
   if (reload_ != nullptr && reload_->exchange(false)) {
     if (const std::string why = reload(); !why.empty()) {
       notice_(fmt::format("the configuration stays as it was: {}", why));
@@ -396,6 +393,19 @@ void Gateway::tick() {
   reactor().call_at(now + kTickNs, [this, alive = alive_] {
     if (*alive) tick();
   });
+}
+
+// The exit status says it too, but a server may go on for weeks until then.
+void Gateway::tell_of_failure() {
+  if (told_of_failure_) return;
+  const std::exception_ptr failure = emitter_->failure();
+  if (!failure) return;
+  told_of_failure_ = true;
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& error) {
+    notice_(fmt::format("{}; records are lost from here on, and the server goes on", error.what()));
+  }
 }
 
 void Gateway::begin_drain() {

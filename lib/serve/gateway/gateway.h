@@ -55,7 +55,6 @@ struct GatewayOutcome {
   uint64_t requests = 0, good = 0;
   uint64_t lost_requests = 0;  // accepted, and not answered when the time to drain was over
   bool interrupted = false;
-  bool reader_gone = false;  // of standard output
 };
 
 // One call of run(). Listens first, so that an address that is taken is known before anything is written.
@@ -104,6 +103,7 @@ class Gateway : public ModelHost, public FrontHost {
   void on_owner(std::function<void()> task, uint32_t front);
   void on_front(uint32_t front, std::function<void()> task);
   void tick();
+  void tell_of_failure();
   void begin_drain();
   void end_when_idle();
   size_t calls() const;
@@ -144,6 +144,7 @@ class Gateway : public ModelHost, public FrontHost {
   int64_t drain_from_ns_ = 0;
   int64_t next_window_ns_ = 0;
   bool interrupted_ = false;
+  bool told_of_failure_ = false;
   uint64_t lost_ = 0;
   const StopFlag* stop_ = nullptr;
   std::atomic<bool>* reload_ = nullptr;

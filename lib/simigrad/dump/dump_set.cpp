@@ -168,10 +168,11 @@ DumpSet find_dumps(const std::vector<std::string>& paths, const DumpOptions& opt
       ++named;
     }
   }
-  std::set<std::string> seen;
+  std::set<fs::path> seen;
   std::vector<Found> found;
   for (const std::string& file : files) {
-    if (!seen.insert(file).second) throw input_error("{}: is named twice", file);
+    if (!seen.insert(fs::absolute(file).lexically_normal()).second)
+      throw input_error("{}: is named twice", file);
     found.push_back({file, address_of(file, options)});
   }
   number_groups(found, named);

@@ -172,9 +172,17 @@ class Opener {
     for (size_t group = 1; group < tensors_.size() && !options_.intersect; ++group)
       for (const auto& [name, places] : tensors_[group])
         if (!tensors_[0].contains(name)) refuse_absent(name, first_file_[0], places);
-    if (step_.leaves.empty())
-      throw input_error("step {}: no tensor is left to measure, of {} in {}; look at --include and --exclude",
-                        files_.step, format_count(tensors_[0].size(), "tensor"), first_file_[0]);
+    if (step_.leaves.empty()) refuse_nothing();
+  }
+
+  [[noreturn]] void refuse_nothing() const {
+    const size_t in_file = step_.sources.front().tensors().size();
+    if (in_file == 0) throw input_error("{}: has no tensor", first_file_[0]);
+    if (!tensors_[0].empty())
+      throw input_error("step {}: no tensor of {} is in all groups; --intersect leaves none to measure",
+                        files_.step, first_file_[0]);
+    throw input_error("step {}: no tensor is left to measure, of {} in {}; look at --include and --exclude",
+                      files_.step, format_count(in_file, "tensor"), first_file_[0]);
   }
 
   [[noreturn]] void refuse_absent(const std::string& name, const std::string& file,
