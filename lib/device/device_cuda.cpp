@@ -197,8 +197,12 @@ void Event::record(const Stream& stream) const {
 
 bool Event::done() const {
   const cudaError_t error = cudaEventQuery(raw(*this));
-  if (error != cudaErrorNotReady) check(error, "cudaEventQuery");
-  return error == cudaSuccess;
+  if (error == cudaErrorNotReady) {
+    cudaGetLastError();  // or the next launch might report it
+    return false;
+  }
+  check(error, "cudaEventQuery");
+  return true;
 }
 
 void Event::sync() const { check(cudaEventSynchronize(raw(*this)), "cudaEventSynchronize"); }

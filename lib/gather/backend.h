@@ -22,10 +22,6 @@ class Memory {
   uint64_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
   std::span<std::byte> span() const { return {data(), size_}; }
-  void swap(Memory& other) {
-    bytes_.swap(other.bytes_);
-    std::swap(size_, other.size_);
-  }
 
  private:
   std::shared_ptr<std::byte> bytes_;
@@ -45,8 +41,8 @@ class Backend {
   virtual bool is_host() const = 0;
 
   virtual Memory allocate(uint64_t bytes) = 0;  // zeroed
-  // Host memory that it copies from and to quickly, zeroed.
-  virtual Memory allocate_staging(uint64_t bytes) = 0;
+  // Host memory that it copies from and to quickly; not initialised.
+  virtual Memory allocate_staging(uint64_t bytes) { return host_memory(bytes); }
   virtual void upload(std::byte* to, std::span<const std::byte> from) = 0;
   virtual void download(std::span<std::byte> to, const std::byte* from) = 0;
   virtual void copy(std::byte* to, const std::byte* from, uint64_t bytes) = 0;
@@ -73,7 +69,6 @@ class HostBackend final : public Backend {
   explicit HostBackend(unsigned threads) : threads_(threads) {}
   bool is_host() const override { return true; }
   Memory allocate(uint64_t bytes) override { return host_memory(bytes); }
-  Memory allocate_staging(uint64_t bytes) override { return host_memory(bytes); }
   void upload(std::byte* to, std::span<const std::byte> from) override;
   void download(std::span<std::byte> to, const std::byte* from) override;
   void copy(std::byte* to, const std::byte* from, uint64_t bytes) override;

@@ -42,9 +42,11 @@ class Share {
     std::byte* const own = held_.data() + comm_.rank() * weights_.size();
     const OwnPart mine{part_, weights_.data(), own, next_.data(), nullptr, nullptr};
     codes_.open(packing_.payload_bytes);
-    backend_.encode_parts(settings_, {}, packing_, {&mine, 1}, codes_.mine(),
-                          [&](uint64_t bytes) { codes_.ready(bytes); });
-    codes_.finish();
+    codes_.sent_by([&] {
+      backend_.encode_parts(settings_, {}, packing_, {&mine, 1}, codes_.mine(),
+                            [&](uint64_t bytes) { codes_.ready(bytes); });
+      codes_.finish();
+    });
   }
   void apply() {
     for (unsigned rank = 0; rank < comm_.size(); ++rank) {
@@ -61,7 +63,7 @@ class Share {
  private:
   void send(Exchange& exchange) const {
     exchange.open(weights_.size());
-    exchange.finish();
+    exchange.sent_by([&] { exchange.finish(); });
   }
 
   ranks::Comm& comm_;

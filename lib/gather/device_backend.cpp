@@ -49,12 +49,12 @@ DeviceBackend::DeviceBackend(const device::Device& device)
 Memory DeviceBackend::allocate(uint64_t bytes) {
   const auto owner = std::make_shared<device::DeviceBuffer>(device_, bytes);
   zero(owner->data(), bytes);
+  room<uint8_t>(digests_, leaf_bytes(bytes));  // not when it is hashed: see encode_parts()
   return {std::shared_ptr<std::byte>(owner, owner->data()), bytes};
 }
 
 Memory DeviceBackend::allocate_staging(uint64_t bytes) {
   const auto owner = std::make_shared<device::PinnedBuffer>(device_, bytes);
-  std::fill_n(owner->data(), bytes, std::byte{0});
   return {std::shared_ptr<std::byte>(owner, owner->data()), bytes};
 }
 
@@ -90,7 +90,10 @@ void DeviceBackend::fill(std::byte* to, uint64_t bytes, const Read& read) {
 template <class T>
 T* DeviceBackend::room(device::DeviceBuffer& buffer, uint64_t count) {
   const uint64_t bytes = std::max<uint64_t>(count, 1) * sizeof(T);
-  if (buffer.size() < bytes) buffer = device::DeviceBuffer(device_, bytes);
+  if (buffer.size() < bytes) {
+    buffer = {};  // not both at once
+    buffer = device::DeviceBuffer(device_, bytes);
+  }
   return reinterpret_cast<T*>(buffer.data());
 }
 
@@ -157,6 +160,11 @@ std::vector<PartError> DeviceBackend::encode_parts(const Settings& settings, con
   device_.use();
   uint64_t groups = 0;
   for (const OwnPart& own : parts) groups += sum_groups(own.part.elems);
+  // All that is needed is there before the first piece goes: to make or free memory the device waits for all
+  // its streams, and pieces under way wait for other ranks.
+  uint64_t largest = 0;
+  for (const OwnPart& own : parts) largest = std::max(largest, own.part.elems);
+  if (settings.cancel == Cancel::residual) room<float>(compensated_, largest);
   auto* const tallies = room<Tally>(tallies_, parts.size());
   auto* const sums = room<ErrorSums>(sums_, groups);
   device::zero(tallies, parts.size() * sizeof(Tally), stream_);

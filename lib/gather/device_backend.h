@@ -7,9 +7,10 @@
 
 namespace mlq::gather {
 
-// A stream of the device. Needs there: of what a rank owns the weights, as many values of the state's type
-// and 32 bytes for 4096 elements; of the whole, what is held, and what arrives of all ranks; with
-// Cancel::residual 4 bytes an element of the largest own part. Errors: environment Errors of the device.
+// A stream of the device. Needs there: of what a rank owns the weights, as many values of the state's type,
+// what is sent, 32 bytes for 4096 elements, and of Cancel::residual two residuals and 4 bytes an element of
+// the largest part; of the whole, what is held, and what arrives of all ranks, as long as the longest's.
+// Errors: environment Errors of the device.
 class DeviceBackend final : public Backend {
  public:
   explicit DeviceBackend(const device::Device& device);

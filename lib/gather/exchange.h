@@ -18,6 +18,8 @@ class Exchange {
   // first `late` bytes of a buffer are filled last, and are not more than a piece; see PieceSender.
   Exchange(ranks::Comm& comm, ranks::Comm* wire, Backend& backend, uint64_t late, uint64_t piece);
 
+  // Room for so many bytes a rank, which open() then need not make.
+  void reserve(uint64_t stride);
   // Begins anew: `stride` bytes a rank.
   void open(uint64_t stride);
   uint64_t stride() const { return stride_; }
@@ -30,6 +32,17 @@ class Exchange {
   void ready(uint64_t bytes);
   // All are.
   void finish();
+  // Does work that sends and finishes. If it fails, the transport is abandoned before anything that pieces
+  // under way need is freed.
+  template <class Work>
+  void sent_by(const Work& work) {
+    try {
+      work();
+    } catch (...) {
+      if (wire_ != nullptr) wire_->abandon();
+      throw;
+    }
+  }
 
  private:
   ranks::Comm& comm_;

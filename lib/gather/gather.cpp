@@ -68,8 +68,8 @@ std::vector<OwnPart> Gather::own_parts() {
 Error Gather::nonfinite_error(size_t part) const {
   const Own::Owned& owned = own_->quantised[part];
   const std::string name = in_quotes(tensors_[owned.tensor].info.name);
-  const Memory weights = host_memory(owned.weights.size());
-  backend_.download(weights.span(), owned.weights.data());
+  const Memory weights = backend_.is_host() ? owned.weights : host_memory(owned.weights.size());
+  if (!backend_.is_host()) backend_.download(weights.span(), owned.weights.data());
   const auto unfit = find_nonfinite(parts_[comm_.rank()][part].source, weights.data(), owned.share.count);
   if (!unfit)
     return input_error(
@@ -80,11 +80,16 @@ Error Gather::nonfinite_error(size_t part) const {
       name, owned.share.first + unfit->element, unfit->text);
 }
 
-// Buffers for a frame, as long on every rank.
-void Gather::open_exchange(const Frame& frame) {
+// Of every rank's buffer for a frame.
+uint64_t Gather::stride_of(const Frame& frame) const {
   uint64_t stride = 0;
   for (unsigned rank = 0; rank < comm_.size(); ++rank)
     stride = std::max<uint64_t>(stride, sizeof(WireHeader) + packing_of(rank, frame).payload_bytes);
+  return stride;
+}
+
+void Gather::open_exchange(const Frame& frame) {
+  const uint64_t stride = stride_of(frame);
   exchange_.open(stride);
   const uint64_t mine = sizeof(WireHeader) + packing_of(comm_.rank(), frame).payload_bytes;
   backend_.zero(exchange_.mine() + mine, stride - mine);
@@ -157,21 +162,22 @@ bool Gather::arrived_whole(unsigned rank, const Frame& frame) {
   std::array<std::byte, sizeof(WireHeader)> bytes;
   backend_.download(bytes, exchange_.of(rank));
   if (std::memcmp(bytes.data(), &headers_[rank], bytes.size()) != 0) return false;
-  try {
-    const WireHeader header = parse_header(bytes, exchange_.stride() - bytes.size(), options_.settings, frame,
-                                           fmt::format("rank {}", rank));
-    return backend_.hash(exchange_.of(rank) + bytes.size(), header.payload_bytes) == header.digest;
-  } catch (const Error&) {
-    return false;
-  }
+  const auto unfit = failure_of([&] {
+    parse_header(bytes, exchange_.stride() - bytes.size(), options_.settings, frame,
+                 fmt::format("rank {}", rank));
+  });
+  const WireHeader& header = headers_[rank];
+  return !unfit && backend_.hash(exchange_.of(rank) + bytes.size(), header.payload_bytes) == header.digest;
 }
 
 std::optional<Error> Gather::encode_and_send(const Frame& frame, StepReport& report) {
   std::optional<Error> failure;
   open_exchange(frame);
-  timed(report.comm_ns, [&] {
-    timed(report.encode_ns, [&] { failure = encode(frame); });
-    exchange_.finish();  // what failed, too: the others wait for it
+  exchange_.sent_by([&] {
+    timed(report.comm_ns, [&] {
+      timed(report.encode_ns, [&] { failure = encode(frame); });
+      exchange_.finish();  // what failed, too: the others wait for it
+    });
   });
   ++report.sent;
   report.wire_bytes = exchange_.wire_bytes();
@@ -181,11 +187,13 @@ std::optional<Error> Gather::encode_and_send(const Frame& frame, StepReport& rep
 std::optional<unsigned> Gather::compare_payloads(const Frame& frame) {
   constexpr uint32_t kNone = 0xffffffffu;
   uint32_t damaged = kNone;
-  for (unsigned rank = 0; rank < comm_.size() && damaged == kNone; ++rank)
-    if (!arrived_whole(rank, frame)) damaged = rank;
+  const auto failure = failure_of([&] {
+    for (unsigned rank = 0; rank < comm_.size() && damaged == kNone; ++rank)
+      if (!arrived_whole(rank, frame)) damaged = rank;
+  });
   NoteData note{};
   put(note, 0, damaged);
-  for (const NoteData& n : exchange_notes(comm_, note))
+  for (const NoteData& n : exchange_notes(comm_, note, failure))
     if (take<uint32_t>(n, 0) != kNone) return take<uint32_t>(n, 0);
   return std::nullopt;
 }
@@ -245,7 +253,7 @@ void Gather::say(const std::string& message) {
 }
 
 void Gather::swap_residuals() {
-  for (Own::Owned& owned : own_->quantised) owned.residual.swap(owned.next_residual);
+  for (Own::Owned& owned : own_->quantised) std::swap(owned.residual, owned.next_residual);
 }
 
 // Encodes, sends and applies, as a key frame where that is due or becomes necessary.

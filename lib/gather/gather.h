@@ -105,6 +105,7 @@ class Gather {
   std::optional<Error> encode(const Frame& frame);
   void exchange_headers(const Frame& frame, const std::optional<Error>& failure, StepReport& report);
   bool arrived_whole(unsigned rank, const Frame& frame);
+  uint64_t stride_of(const Frame& frame) const;
   void open_exchange(const Frame& frame);
   void copy_plain(const Packing& packing);
   void put_header(const Packing& packing);

@@ -92,7 +92,7 @@ void Gather::exchange_held(uint64_t step) {
   }
   copy_plain(packing);
   put_header(packing);
-  exchange_.finish();
+  exchange_.sent_by([&] { exchange_.finish(); });
   StepReport unused;
   exchange_headers(frame, std::nullopt, unused);
   if (compare_payloads(frame))

@@ -68,11 +68,11 @@ void Gather::agree_on_tensors(uint64_t step, const ShardList& own, const std::op
   const auto quantises = [&](const tensorfile::TensorInfo& info) {
     return info.dtype != tensorfile::Dtype::f64 && selector_.why_not(info).empty();
   };
-  adopt_tensors(agreed([&] {
-                  return join_shards(options_.joining, lists, options_.like, options_.settings.block,
-                                     quantises);
-                }),
-                std::move(digests));
+  auto tensors = agreed([&] {
+    return join_shards(options_.joining, lists, options_.like, options_.settings.block, quantises);
+  });
+  // There may be no room for them.
+  exchange_notes(comm_, {}, failure_of([&] { adopt_tensors(std::move(tensors), std::move(digests)); }));
 }
 
 void Gather::adopt_tensors(std::vector<JointTensor> tensors, std::vector<std::byte> lists) {
@@ -106,6 +106,7 @@ void Gather::adopt_tensors(std::vector<JointTensor> tensors, std::vector<std::by
                                  backend_.allocate(residual)});
     }
   }
+  exchange_.reserve(std::max(stride_of({0, true, false}), stride_of({0, false, false})));
   if (std::none_of(tensors_.begin(), tensors_.end(), [](const JointTensor& t) { return t.quantised; }))
     say("no tensor is quantised, all travel as they are; see --include, --min-elems and --quantize-1d");
 }

@@ -10,7 +10,7 @@ PieceSender::PieceSender(ranks::Comm& comm, std::span<const std::byte> mine, std
       mine_(mine),
       all_(all),
       piece_(std::max(piece, late)),
-      pieces_((mine.size() + piece_ - 1) / piece_),
+      pieces_(mine.size() / piece_ + (mine.size() % piece_ != 0)),
       late_(late > 0 && pieces_ > 0),
       next_(late_ ? 1 : 0) {}
 

@@ -97,9 +97,17 @@ std::unique_ptr<ranks::Comm> connect(ranks::Comm& comm, const DeviceBackend& bac
   comm.all_gather(std::as_bytes(std::span(mine)), std::as_writable_bytes(std::span(ids)));
   std::unique_ptr<ranks::Comm> wire;
   const auto not_started = failure_of([&] {
-    wire = ranks::nccl_ranks(*nccl, ids[0], comm, backend.device(), backend.stream(), options.timeout_ns);
+    wire = ranks::nccl_ranks(*nccl, ids[0], comm, backend.device(), backend.stream(), options.timeout_ns,
+                             options.late);
   });
-  exchange_notes(comm, {}, not_started);
+  try {
+    exchange_notes(comm, {}, not_started);
+  } catch (const AgreedError&) {
+    throw;
+  } catch (const Error&) {  // the others may still wait for NCCL when this rank has waited for them
+    if (not_started) throw *not_started;
+    throw;
+  }
   return wire;
 }
 

@@ -7,6 +7,7 @@
 
 #include "lib/gather/device_backend.h"
 #include "lib/ranks/comm.h"
+#include "lib/ranks/deadline.h"
 
 namespace mlq::gather {
 
@@ -21,6 +22,7 @@ struct PlacementOptions {
   bool cuda = false;  // this rank computes on a device
   Transport transport = Transport::automatic;
   int64_t timeout_ns = 60'000'000'000;
+  ranks::Late late;  // where NCCL does not end
   std::string nccl_library = "libnccl.so.2";
 };
 

@@ -31,7 +31,7 @@ struct WireHeader {
 
   static constexpr uint32_t kMagic = 0x47514c4du;  // MLQG
   static constexpr uint16_t kVersion = 2;
-  // nonfinite and failed only in the headers that go round before the payload, which then is not sent.
+  // nonfinite and failed only in the headers that go round after the payload, which then is of no use.
   enum Flag : uint16_t { key = 1, nonfinite = 2, failed = 4 };
 };
 static_assert(sizeof(WireHeader) == 64);

@@ -27,6 +27,8 @@ class Comm {
   virtual void progress() = 0;
   // Until everything that was started is here.
   virtual void finish() = 0;
+  // What was started is not waited for any more, since its memory goes; no other call may follow.
+  virtual void abandon() {}
   // Until all are here.
   virtual void barrier() = 0;
 

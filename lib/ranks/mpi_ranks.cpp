@@ -3,11 +3,7 @@
 #include <dlfcn.h>
 
 #include <algorithm>
-#include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <string>
-#include <thread>
 
 #include "lib/base/error.h"
 #include "lib/base/module_path.h"
@@ -52,33 +48,6 @@ Module load() {
   find(handle, "mlq_mpi_comm_end", module.end);
   return module;
 }
-
-// Calls `late` if it lives for longer.
-class Deadline {
- public:
-  Deadline(int64_t timeout_ns, const Late& late, const Error& error)
-      : thread_([this, timeout_ns, &late, error] {
-          std::unique_lock lock(mutex_);
-          if (!changed_.wait_for(lock, std::chrono::nanoseconds(timeout_ns), [&] { return over_; }))
-            late(error);
-        }) {}
-  ~Deadline() {
-    {
-      const std::lock_guard lock(mutex_);
-      over_ = true;
-    }
-    changed_.notify_all();
-    thread_.join();
-  }
-  Deadline(const Deadline&) = delete;
-  Deadline& operator=(const Deadline&) = delete;
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool over_ = false;
-  std::thread thread_;
-};
 
 class MpiRanks final : public Comm {
  public:

@@ -2,24 +2,19 @@
 // begins under a launcher: a program that is run by itself neither links MPI nor starts it.
 #pragma once
 
-#include <functional>
 #include <memory>
 
-#include "lib/base/error.h"
 #include "lib/ranks/comm.h"
+#include "lib/ranks/deadline.h"
 
 namespace mlq::ranks {
 
 // Counts in MPI are int: what is longer goes in parts.
 inline constexpr uint64_t kMpiPart = uint64_t{256} << 20;
 
-// Called on a thread of its own where MPI waits for other ranks beyond the timeout within itself, and cannot
-// be made to give up: says the environment Error, and ends the process.
-using Late = std::function<void(const Error&)>;
-
 // Starts MPI; once in a process. Its destruction ends it, if all ranks come to that. The timeout is of both,
-// and of each call in between. Environment Errors: mlq was built without MPI, or MPI fails. `part`: see
-// kMpiPart.
+// and of each call in between; `late` is for where MPI waits within itself. Environment Errors: mlq was built
+// without MPI, or MPI fails. `part`: see kMpiPart.
 std::unique_ptr<Comm> mpi_ranks(int64_t timeout_ns, Late late, uint64_t part = kMpiPart);
 
 }  // namespace mlq::ranks

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <thread>
+#include <vector>
 
 #include "lib/base/error.h"
 
@@ -86,7 +87,7 @@ namespace {
 class NcclRanks final : public Comm {
  public:
   NcclRanks(const Nccl& nccl, const NcclId& id, Comm& host, const device::Device& device,
-            const device::Stream& work, int64_t timeout_ns)
+            const device::Stream& work, int64_t timeout_ns, const Late& late)
       : nccl_(nccl),
         call_(nccl.functions()),
         host_(host),
@@ -94,15 +95,15 @@ class NcclRanks final : public Comm {
         work_(work),
         stream_(device),
         ready_(device),
-        done_(device),
-        timeout_(timeout_ns) {
+        timeout_(timeout_ns),
+        late_(late) {
     Config config;
     const Result result =
         call_.init(&comm_, static_cast<int>(host.size()), id, static_cast<int>(host.rank()), &config);
     check("ncclCommInitRankConfig", result);
   }
-  // All that was started has arrived here and elsewhere, or is not to arrive any more: notes by another way
-  // have said so.
+  // All that was started has arrived, here and elsewhere, as notes by another way have said, or was
+  // abandoned.
   ~NcclRanks() override { give_up(); }
   NcclRanks(const NcclRanks&) = delete;
   NcclRanks& operator=(const NcclRanks&) = delete;
@@ -114,33 +115,45 @@ class NcclRanks final : public Comm {
   void start(std::span<const std::byte> mine, std::byte* all, uint64_t stride) override {
     if (mine.empty()) return;
     device_.use();
-    if (comm_ == nullptr) throw environment_error("NCCL: the ranks were given up; start them again");
+    need_comm();
     ready_.record(work_);
     stream_.wait(ready_);
-    if (stride == mine.size())
-      return check("ncclAllGather",
-                   call_.all_gather(mine.data(), all, mine.size(), kUint8, comm_, stream_.handle()));
-    // Pieces of buffers that lie further apart: each rank's to all.
-    Result result = call_.group_start();
-    for (unsigned root = 0; root < size() && result == kSuccess; ++root)
-      result = accepted(call_.broadcast(mine.data(), all + root * stride, mine.size(), kUint8,
-                                        static_cast<int>(root), comm_, stream_.handle()));
-    const Result end = call_.group_end();
-    check("ncclBroadcast", result == kSuccess ? end : result);
+    if (stride == mine.size()) {
+      check("ncclAllGather",
+            call_.all_gather(mine.data(), all, mine.size(), kUint8, comm_, stream_.handle()));
+    } else {
+      // Pieces of buffers that lie further apart: each rank's to all.
+      Result result = call_.group_start();
+      for (unsigned root = 0; root < size() && result == kSuccess; ++root)
+        result = accepted(call_.broadcast(mine.data(), all + root * stride, mine.size(), kUint8,
+                                          static_cast<int>(root), comm_, stream_.handle()));
+      const Result end = call_.group_end();
+      check("ncclBroadcast", result == kSuccess ? end : result);
+    }
+    if (started_ == done_.size()) done_.emplace_back(device_);
+    done_[started_++].record(stream_);
   }
   void progress() override {}  // the device goes on by itself
   void finish() override {
     device_.use();
-    done_.record(stream_);
-    wait("waiting for the ranks", [&] { return done_.done(); });
+    for (size_t i = 0; i < started_; ++i) wait("waiting for the ranks", [&] { return done_[i].done(); });
+    started_ = 0;
   }
+  // Memory that a call under way still wants cannot be freed: the device would wait for the call.
+  void abandon() override { give_up(); }
   void barrier() override { host_.barrier(); }
 
  private:
+  void need_comm() const {
+    if (comm_ == nullptr) throw environment_error("NCCL: the ranks were given up; start them again");
+  }
   static Result accepted(Result result) { return result == kInProgress ? kSuccess : result; }
 
   void give_up() {
-    if (comm_ != nullptr) call_.abort(comm_);
+    if (comm_ == nullptr) return;
+    const Deadline deadline(
+        timeout_, late_, environment_error("NCCL did not end within {} s; start the ranks again", seconds()));
+    call_.abort(comm_);
     comm_ = nullptr;
   }
   [[noreturn]] void fail(const char* what, Result result) {
@@ -161,6 +174,7 @@ class NcclRanks final : public Comm {
   void wait(const char* what, const Done& done) {
     const auto begin = Clock::now();
     for (;;) {
+      need_comm();
       Result state = kSuccess;
       const Result result = call_.async_error(comm_, &state);
       if (result != kSuccess) fail(what, result);
@@ -170,11 +184,13 @@ class NcclRanks final : public Comm {
       if (waited > std::chrono::nanoseconds(timeout_)) {
         give_up();
         throw environment_error("a rank did not come within {} s; start the ranks again, or give them longer",
-                                static_cast<double>(timeout_) / 1e9);
+                                seconds());
       }
       if (waited > kAwake) std::this_thread::sleep_for(kNap);
     }
   }
+
+  double seconds() const { return static_cast<double>(timeout_) / 1e9; }
 
   Nccl nccl_;
   const Nccl::Functions& call_;
@@ -182,16 +198,19 @@ class NcclRanks final : public Comm {
   device::Device device_;
   const device::Stream& work_;
   device::Stream stream_;
-  device::Event ready_, done_;
+  device::Event ready_;
+  std::vector<device::Event> done_;  // of what was started since the last finish(), and spare ones
+  size_t started_ = 0;
   int64_t timeout_;
+  Late late_;
   NcclComm comm_ = nullptr;
 };
 
 }  // namespace
 
 std::unique_ptr<Comm> nccl_ranks(const Nccl& nccl, const NcclId& id, Comm& host, const device::Device& device,
-                                 const device::Stream& work, int64_t timeout_ns) {
-  return std::make_unique<NcclRanks>(nccl, id, host, device, work, timeout_ns);
+                                 const device::Stream& work, int64_t timeout_ns, const Late& late) {
+  return std::make_unique<NcclRanks>(nccl, id, host, device, work, timeout_ns, late);
 }
 
 }  // namespace mlq::ranks

@@ -9,6 +9,7 @@
 
 #include "lib/device/device.h"
 #include "lib/ranks/comm.h"
+#include "lib/ranks/deadline.h"
 
 namespace mlq::ranks {
 
@@ -32,9 +33,10 @@ NcclId new_nccl_id(const Nccl& nccl);
 
 // Collective. Memory that goes into calls is the device's. What a piece has is what the work given to `work`
 // before start() leaves there; so the caller need not wait for it. `host` is of the same ranks and outlives
-// this; NCCL refuses two of them on one GPU. Calls are looked after: what does not come within the timeout,
-// or what NCCL finds broken, is given up (ncclCommAbort) and an environment Error.
+// this; NCCL refuses two of them on one GPU. Calls are looked after: a piece that does not come within the
+// timeout, or what NCCL finds broken, is given up (ncclCommAbort) and an environment Error; `late` is for an
+// end that does not end.
 std::unique_ptr<Comm> nccl_ranks(const Nccl& nccl, const NcclId& id, Comm& host, const device::Device& device,
-                                 const device::Stream& work, int64_t timeout_ns);
+                                 const device::Stream& work, int64_t timeout_ns, const Late& late = {});
 
 }  // namespace mlq::ranks

@@ -28,6 +28,47 @@ TEST(GatherBench, GivesAllRanksTheSameTimesOfWhatWasSent) {
   EXPECT_EQ(results[0][0].wire_bytes, 2u * (49'984 / 2 + 49'984 / 32 + 6));
 }
 
+// How long the calls between two barriers were.
+class Measuring final : public ranks::Comm {
+ public:
+  explicit Measuring(ranks::Comm& comm) : comm_(comm) {}
+  unsigned rank() const override { return comm_.rank(); }
+  unsigned size() const override { return comm_.size(); }
+  std::string_view transport() const override { return comm_.transport(); }
+  void start(std::span<const std::byte> mine, std::byte* all, uint64_t stride) override {
+    sent.back() += mine.size();
+    comm_.start(mine, all, stride);
+  }
+  void progress() override { comm_.progress(); }
+  void finish() override { comm_.finish(); }
+  void barrier() override {
+    sent.push_back(0);
+    comm_.barrier();
+  }
+  std::vector<uint64_t> sent{0};
+
+ private:
+  ranks::Comm& comm_;
+};
+
+TEST(GatherBench, SendsAllWeightsBothWaysAsBf16) {
+  on_ranks(1, [&](ranks::Comm& comm) {
+    Measuring measuring(comm);
+    GatherBench bench;
+    bench.elems = 64'000;
+    bench.bits = {4};
+    bench.piece = 5000;
+    bench.time_ns = 1;
+    bench_gather(measuring, bench, kClock, [](const GatherBenchResult&) {});
+    ASSERT_GE(measuring.sent.size(), 4u);
+    EXPECT_EQ(measuring.sent[1], 64'000u / 2 + 64'000u / 32);
+    EXPECT_EQ(measuring.sent[2], 128'000u);
+    // The times of the ranks go round after the last.
+    EXPECT_GE(measuring.sent[3], 128'000u);
+    EXPECT_LT(measuring.sent[3], 129'000u);
+  });
+}
+
 TEST(GatherBench, AStopOfOneRankIsAStopOfAll) {
   std::vector<StopFlag> stops(2);
   stops[1].request(15);

@@ -148,6 +148,15 @@ TEST(PieceSender, SendsWhatIsReadyAndTheBeginningLast) {
   EXPECT_TRUE(comm.finished);
 }
 
+TEST(PieceSender, SendsAllAtOnceWherePiecesAreLonger) {
+  for (const uint64_t piece : {uint64_t{450}, uint64_t{451}, ~uint64_t{0}}) {
+    Listing comm;
+    std::vector<std::byte> mine(450), all(450);
+    PieceSender(comm, mine, all, 64, piece).finish();
+    EXPECT_EQ(comm.sizes, (std::vector<size_t>{450})) << piece;
+  }
+}
+
 TEST(PieceSender, SendsNothingOfNothing) {
   Listing comm;
   PieceSender(comm, {}, {}, 0).finish();

@@ -41,6 +41,13 @@ bool may_be_one_of_several(const cli::Environment& environment) {
          (environment("SLURM_STEP_ID") && !environment("SLURM_STEP_NUM_TASKS"));
 }
 
+ranks::Late ends_with(cli::Context& context) {
+  return [&context](const Error& error) {
+    context.error(error.what());
+    std::_Exit(static_cast<int>(error.kind()));
+  };
+}
+
 std::unique_ptr<ranks::Comm> launched_ranks(cli::Context& context, int64_t timeout_ns,
                                             std::string_view command) {
   const cli::Environment environment = cli::process_environment();
@@ -55,10 +62,7 @@ std::unique_ptr<ranks::Comm> launched_ranks(cli::Context& context, int64_t timeo
                       *tasks, *tasks, command));
     return std::move(ranks::in_process_ranks(1, timeout_ns).front());
   }
-  auto comm = ranks::mpi_ranks(timeout_ns, [&context](const Error& error) {
-    context.error(error.what());
-    std::_Exit(static_cast<int>(error.kind()));
-  });
+  auto comm = ranks::mpi_ranks(timeout_ns, ends_with(context));
   if (comm->size() == 1)
     throw usage_error(
         "the launcher has started {} processes, but MPI sees one rank in each: start them with mpirun -n {} "
@@ -91,9 +95,17 @@ std::vector<cli::Option> rank_options(RankArguments& a) {
 
 ExitKind as_rank(cli::Context& context, const RankArguments& arguments, std::string_view command,
                  const std::function<ExitKind(const Ranks&)>& work) {
-  const auto comm = launched_ranks(context, arguments.placement.timeout_ns, command);
+  gather::PlacementOptions options = arguments.placement;
+  options.late = ends_with(context);
+  if (options.cuda) {
+    // Both would wait without an end for a rank that does not come: a kernel that is loaded when it is first
+    // used, for what is under way on the device; and a communicator that blocks, whatever we ask for.
+    ::setenv("CUDA_MODULE_LOADING", "EAGER", 0);
+    ::setenv("NCCL_COMM_BLOCKING", "0", 1);
+  }
+  const auto comm = launched_ranks(context, options.timeout_ns, command);
   try {
-    const gather::Placement place = gather::place_ranks(*comm, arguments.placement);
+    const gather::Placement place = gather::place_ranks(*comm, options);
     const uint64_t piece = place.wire ? gather::kDevicePiece : gather::kWirePiece;
     return work({*comm, place, arguments.piece.value_or(piece)});
   } catch (const gather::AgreedError& error) {

@@ -24,7 +24,7 @@ struct Way {
 };
 
 PlacementOptions placement_of(bool cuda, Transport transport = Transport::automatic) {
-  return {cuda, transport, 20'000'000'000, MLQ_STANDIN_NCCL};
+  return {cuda, transport, 20'000'000'000, {}, MLQ_STANDIN_NCCL};
 }
 
 class GatherDevice : public testing::Test {
