@@ -62,7 +62,11 @@ TEST(ExitStatus, OfAnotherExceptionIsFiveWithWhatToReport) {
   EXPECT_EQ(run_with([](Context&) -> ExitKind { throw Error(ExitKind::bug, "x"); }).status, 5);
 }
 
+// Where a shell has started this in the background, SIGINT is ignored.
+void heed_interrupts() { std::signal(SIGINT, SIG_DFL); }
+
 TEST(ExitStatus, AfterASignalIs128AndTheSignal) {
+  heed_interrupts();
   for (const int signal : {SIGINT, SIGTERM}) {
     const Outcome outcome = run_with([&](Context& context) {
       EXPECT_FALSE(context.stop());
@@ -75,6 +79,7 @@ TEST(ExitStatus, AfterASignalIs128AndTheSignal) {
 }
 
 TEST(Signals, SecondOneKills) {
+  heed_interrupts();
   const auto twice = [](std::chrono::milliseconds apart) {
     return run_with([&](Context&) {
              raise(SIGINT);
@@ -99,6 +104,7 @@ TEST(Signals, OnesThatWereIgnoredStayIgnored) {
 }
 
 TEST(Signals, HandlersArePutBack) {
+  heed_interrupts();
   run_with([](Context&) { return ExitKind::done; });
   for (const int signal : {SIGINT, SIGTERM, SIGPIPE}) {
     struct sigaction now {};
